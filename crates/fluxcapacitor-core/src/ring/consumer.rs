@@ -1,0 +1,155 @@
+//! The consuming end of a ring.
+
+use std::marker::PhantomData;
+
+use super::RingCorrupt;
+use super::memory::RingMemory;
+use super::slot::Slot;
+use super::window::Window;
+use crate::sync::Ordering::{Acquire, Relaxed, Release};
+
+/// The end of a ring that takes values out: ours of rx and completion, the kernel's of fill and tx.
+///
+/// Indices count up for ever and wrap at 2³²; only their difference means anything. What the peer
+/// says is looked at when what was seen before is used up, and held against the size of the ring.
+#[derive(Debug)]
+pub struct ConsumerRing<T: Slot> {
+    memory: RingMemory,
+    /// Our index: the next slot to take.
+    tail: u32,
+    /// The peer's index, as last seen: one past the last slot that holds a value.
+    head_seen: u32,
+    corrupt: bool,
+    _slot: PhantomData<T>,
+}
+
+impl<T: Slot> ConsumerRing<T> {
+    pub(super) fn new(memory: RingMemory) -> Self {
+        let tail = memory.consumer().load(Relaxed);
+        Self { memory, tail, head_seen: tail, corrupt: false, _slot: PhantomData }
+    }
+
+    /// Number of slots.
+    #[inline]
+    pub fn size(&self) -> u32 {
+        self.cells().len() as u32
+    }
+
+    /// Takes up to `max` values; their slots go back to the peer when the batch is dropped.
+    ///
+    /// An empty batch means an empty ring. Values that were not taken out of the batch stay in the
+    /// ring. A batch that is forgotten (`mem::forget`) takes its values along.
+    ///
+    /// # Errors
+    /// [`RingCorrupt`] if the peer's index is out of its window, now or ever before.
+    #[inline]
+    pub fn take(&mut self, max: u32) -> Result<Taken<'_, T>, RingCorrupt> {
+        let count = self.ready()?.min(max);
+        let first = self.tail;
+        // Counted as taken before the first is handed out, so that a forgotten batch cannot have
+        // the same value read twice.
+        self.tail = first.wrapping_add(count);
+        Ok(Taken {
+            window: Window::new(T::cells(self.memory.words()), first, count),
+            memory: &self.memory,
+            tail: &mut self.tail,
+        })
+    }
+
+    /// Takes one value.
+    ///
+    /// # Errors
+    /// As [`ConsumerRing::take`].
+    #[inline]
+    pub fn pop(&mut self) -> Result<Option<T>, RingCorrupt> {
+        Ok(self.take(1)?.next())
+    }
+
+    /// How many values are known to be there; looks at the peer's index only when there are none.
+    ///
+    /// # Errors
+    /// As [`ConsumerRing::take`].
+    #[inline]
+    pub fn ready(&mut self) -> Result<u32, RingCorrupt> {
+        match self.head_seen.wrapping_sub(self.tail) {
+            0 => self.look(),
+            known => Ok(known),
+        }
+    }
+
+    /// How many values are there now, by what the peer says; for display, it is not checked.
+    pub fn occupancy(&self) -> u32 {
+        self.memory.producer().load(Relaxed).wrapping_sub(self.tail)
+    }
+
+    /// `RING_NEED_WAKEUP` as the producing end of a heap ring sees it: here the consumer sleeps.
+    ///
+    /// For whoever plays the kernel on a heap ring. Say it, then look once more whether the ring is
+    /// still empty: the other end publishes first and reads the flag second.
+    pub fn set_need_wakeup(&self, asleep: bool) {
+        self.memory.flags().store(u32::from(asleep), Relaxed);
+        // Pairs with the fence in `ProducerRing::needs_wakeup`.
+        crate::sync::fence(crate::sync::Ordering::SeqCst);
+    }
+
+    /// Moves the index that the peer sees, to a value that may be a lie. For hostile peers in tests:
+    /// of what is behind the index, nothing is trusted either.
+    pub fn forge_index(&mut self, by: u32) {
+        let index = self.memory.consumer().load(Relaxed).wrapping_add(by);
+        self.memory.consumer().store(index, Release);
+    }
+
+    fn look(&mut self) -> Result<u32, RingCorrupt> {
+        // Partner: the producer's store-release in `xskq_prod_submit` (xsk_queue.h, pair A→B of its
+        // head comment): what it wrote into the slots is visible from here on.
+        let head = self.memory.producer().load(Acquire);
+        let ready = head.wrapping_sub(self.tail);
+        if self.corrupt || ready > self.size() {
+            self.corrupt = true;
+            return Err(RingCorrupt { ours: self.tail, theirs: head, size: self.size() });
+        }
+        self.head_seen = head;
+        Ok(ready)
+    }
+
+    #[inline]
+    fn cells(&self) -> &[T::Cell] {
+        T::cells(self.memory.words())
+    }
+}
+
+/// Values taken out of a [`ConsumerRing`], in order.
+#[derive(Debug)]
+#[must_use = "values that are not taken out of it stay in the ring"]
+pub struct Taken<'r, T: Slot> {
+    window: Window<'r, T::Cell>,
+    memory: &'r RingMemory,
+    tail: &'r mut u32,
+}
+
+impl<T: Slot> Iterator for Taken<'_, T> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        self.window.next().map(T::load)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.window.len() as usize;
+        (left, Some(left))
+    }
+}
+
+impl<T: Slot> ExactSizeIterator for Taken<'_, T> {}
+
+impl<T: Slot> Drop for Taken<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        *self.tail = self.tail.wrapping_sub(self.window.len());
+        // Partner: the producer's load-acquire of the consumer index before it writes over the slots
+        // (`__xskq_prod_nb_free`, pair C→D): our reads of them are done.
+        self.memory.consumer().store(*self.tail, Release);
+    }
+}

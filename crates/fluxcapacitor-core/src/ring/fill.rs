@@ -1,0 +1,135 @@
+//! The fill ring: frames for the kernel to receive into.
+
+use std::sync::Arc;
+
+use super::push::at_most;
+use super::{ProducerRing, PushError, RingCorrupt};
+use crate::umem::{Frame, Holder, Lane, Place};
+
+/// Frames on their way to the kernel, to be filled with received packets.
+///
+/// A frame that was pushed is gone: it cannot be pushed again, nor its bytes be seen.
+/// ```compile_fail,E0382
+/// # use fluxcapacitor_core::{ring::*, umem::*};
+/// # fn f(fill: &mut FillRing, frame: Frame) {
+/// fill.push(frame).unwrap();
+/// fill.push(frame).unwrap();
+/// # }
+/// ```
+/// ```compile_fail,E0382
+/// # use fluxcapacitor_core::{ring::*, umem::*};
+/// # fn f(umem: &UmemRegion, fill: &mut FillRing, frame: Frame) {
+/// fill.push(frame).unwrap();
+/// umem.frame(&frame).unwrap();
+/// # }
+/// ```
+/// ```compile_fail,E0505
+/// # use fluxcapacitor_core::{ring::*, umem::*};
+/// # fn f(umem: &UmemRegion, fill: &mut FillRing, mut frame: Frame) {
+/// let view = umem.frame_mut(&mut frame).unwrap();
+/// fill.push(frame).unwrap();
+/// view[0] = 1;
+/// # }
+/// ```
+/// Seen first and pushed once, it may:
+/// ```
+/// # use fluxcapacitor_core::{ring::*, umem::*};
+/// # fn f(umem: &UmemRegion, fill: &mut FillRing, mut frame: Frame) {
+/// let view = umem.frame_mut(&mut frame).unwrap();
+/// view[0] = 1;
+/// fill.push(frame).unwrap();
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct FillRing {
+    // The memory goes before the lane is closed: fields drop in this order.
+    ring: ProducerRing<u64>,
+    posted: Holder,
+    lane: Arc<Lane>,
+}
+
+impl FillRing {
+    pub(super) fn new(ring: ProducerRing<u64>, lane: Arc<Lane>) -> Self {
+        Self { ring, posted: lane.holder(Place::Posted), lane }
+    }
+
+    /// Pushes one frame; the kernel sees it after [`FillRing::publish`].
+    ///
+    /// # Errors
+    /// [`PushError`] with the frame.
+    #[inline]
+    pub fn push(&mut self, frame: Frame) -> Result<(), PushError<Frame>> {
+        let mut frame = Some(frame).into_iter();
+        self.extend(frame.by_ref())?;
+        frame.next().map_or(Ok(()), |frame| Err(PushError::Full(frame)))
+    }
+
+    /// Pushes frames while there is room and there are frames, and says how many it took.
+    ///
+    /// Room is looked for once, at the start; `frames` is never asked for more than fit.
+    ///
+    /// # Errors
+    /// [`PushError`] with the frame that it stopped at; those before it were pushed.
+    #[inline]
+    pub fn extend(
+        &mut self,
+        frames: impl IntoIterator<Item = Frame>,
+    ) -> Result<u32, PushError<Frame>> {
+        let mut frames = frames.into_iter();
+        let umem = self.lane.umem();
+        let (id, layout, ledger, posted) = (umem.id(), umem.layout(), umem.entries(), self.posted);
+        let vacant = match self.ring.reserve(at_most(&frames)) {
+            Ok(vacant) => vacant,
+            Err(corrupt) => {
+                return frames
+                    .next()
+                    .map_or(Ok(0), |frame| Err(PushError::Corrupt(frame, corrupt)));
+            }
+        };
+        let mut foreign = None;
+        let pushed = vacant.write_with(|| {
+            let frame = frames.next()?;
+            if frame.umem() != id {
+                foreign = Some(frame);
+                return None;
+            }
+            // The token ends here; from here on the ledger stands for it.
+            ledger.lend(frame.index(), posted);
+            Some(layout.base(frame.index()))
+        });
+        foreign.map_or(Ok(pushed), |frame| Err(PushError::Foreign(frame)))
+    }
+
+    /// Shows the kernel everything pushed so far.
+    #[inline]
+    pub fn publish(&mut self) {
+        self.ring.publish();
+    }
+
+    /// How many frames fit now.
+    ///
+    /// # Errors
+    /// [`RingCorrupt`] if the kernel's index is out of its window.
+    #[inline]
+    pub fn room(&mut self) -> Result<u32, RingCorrupt> {
+        self.ring.room(u32::MAX)
+    }
+
+    /// Whether the kernel sleeps and wants to be woken to take frames. Publish first, then ask.
+    #[inline]
+    pub fn needs_wakeup(&self) -> bool {
+        self.ring.needs_wakeup()
+    }
+
+    /// How many published frames the kernel has not taken yet.
+    #[inline]
+    pub fn occupancy(&self) -> u32 {
+        self.ring.occupancy()
+    }
+
+    /// Number of slots.
+    #[inline]
+    pub fn size(&self) -> u32 {
+        self.ring.size()
+    }
+}

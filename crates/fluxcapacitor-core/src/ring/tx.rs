@@ -1,0 +1,139 @@
+//! The tx ring: packets to send.
+
+use std::sync::Arc;
+
+use super::push::at_most;
+use super::{Descriptor, ProducerRing, PushError, RingCorrupt};
+use crate::umem::{Holder, Lane, Place, Segment};
+
+/// Packets on their way to the wire.
+///
+/// Only what the kernel will send and complete gets in: an invalid descriptor is refused and handed
+/// back, because kernels differ on whether they complete one.
+///
+/// A packet that was pushed is gone: it cannot be sent twice, nor written to while it is sent.
+/// ```compile_fail,E0382
+/// # use fluxcapacitor_core::{ring::*, umem::*};
+/// # fn f(tx: &mut TxRing, packet: Segment) {
+/// tx.push(packet).unwrap();
+/// tx.push(packet).unwrap();
+/// # }
+/// ```
+/// ```compile_fail,E0505
+/// # use fluxcapacitor_core::{ring::*, umem::*};
+/// # fn f(umem: &UmemRegion, tx: &mut TxRing, mut packet: Segment) {
+/// let bytes = umem.packet_mut(&mut packet).unwrap();
+/// tx.push(packet).unwrap();
+/// bytes[0] = 1;
+/// # }
+/// ```
+/// Written first and pushed once, it may:
+/// ```
+/// # use fluxcapacitor_core::{ring::*, umem::*};
+/// # fn f(umem: &UmemRegion, tx: &mut TxRing, mut packet: Segment) {
+/// let bytes = umem.packet_mut(&mut packet).unwrap();
+/// bytes[0] = 1;
+/// tx.push(packet).unwrap();
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct TxRing {
+    // The memory goes before the lane is closed: fields drop in this order.
+    ring: ProducerRing<Descriptor>,
+    queued: Holder,
+    lane: Arc<Lane>,
+}
+
+impl TxRing {
+    pub(super) fn new(ring: ProducerRing<Descriptor>, lane: Arc<Lane>) -> Self {
+        Self { ring, queued: lane.holder(Place::Queued), lane }
+    }
+
+    /// Pushes one packet; the kernel sees it after [`TxRing::publish`].
+    ///
+    /// # Errors
+    /// [`PushError`] with the packet.
+    #[inline]
+    pub fn push(&mut self, packet: Segment) -> Result<(), PushError<Segment>> {
+        let mut packet = Some(packet).into_iter();
+        self.extend(packet.by_ref())?;
+        packet.next().map_or(Ok(()), |packet| Err(PushError::Full(packet)))
+    }
+
+    /// Pushes packets while there is room and there are packets, and says how many it took.
+    ///
+    /// Room is looked for once, at the start; `packets` is never asked for more than fit.
+    ///
+    /// # Errors
+    /// [`PushError`] with the packet that it stopped at; those before it were pushed.
+    #[inline]
+    pub fn extend(
+        &mut self,
+        packets: impl IntoIterator<Item = Segment>,
+    ) -> Result<u32, PushError<Segment>> {
+        let mut packets = packets.into_iter();
+        let umem = self.lane.umem();
+        let (id, layout, ledger, queued) = (umem.id(), umem.layout(), umem.entries(), self.queued);
+        let vacant = match self.ring.reserve(at_most(&packets)) {
+            Ok(vacant) => vacant,
+            Err(corrupt) => {
+                return packets
+                    .next()
+                    .map_or(Ok(0), |packet| Err(PushError::Corrupt(packet, corrupt)));
+            }
+        };
+        let mut refused = None;
+        let pushed = vacant.write_with(|| {
+            let packet = packets.next()?;
+            // [in-chunk] holds already: what is left to refuse is another UMEM's, empty or a chain.
+            if packet.frame().umem() != id || packet.is_empty() || packet.continues() {
+                refused = Some(packet);
+                return None;
+            }
+            let (start, len) = (packet.start(), packet.len());
+            let index = packet.into_frame().index();
+            // The token ends here; from here on the ledger stands for it.
+            ledger.lend(index, queued);
+            Some(Descriptor { addr: layout.base(index) + u64::from(start), len, options: 0 })
+        });
+        match refused {
+            None => Ok(pushed),
+            Some(packet) if packet.frame().umem() != id => Err(PushError::Foreign(packet)),
+            Some(packet) if packet.is_empty() => Err(PushError::Empty(packet)),
+            Some(packet) => Err(PushError::Continued(packet)),
+        }
+    }
+
+    /// Shows the kernel everything pushed so far.
+    #[inline]
+    pub fn publish(&mut self) {
+        self.ring.publish();
+    }
+
+    /// How many packets fit now.
+    ///
+    /// # Errors
+    /// [`RingCorrupt`] if the kernel's index is out of its window.
+    #[inline]
+    pub fn room(&mut self) -> Result<u32, RingCorrupt> {
+        self.ring.room(u32::MAX)
+    }
+
+    /// Whether the kernel wants a system call to send. Publish first, then ask.
+    #[inline]
+    pub fn needs_wakeup(&self) -> bool {
+        self.ring.needs_wakeup()
+    }
+
+    /// How many published packets the kernel has not taken yet.
+    #[inline]
+    pub fn occupancy(&self) -> u32 {
+        self.ring.occupancy()
+    }
+
+    /// Number of slots.
+    #[inline]
+    pub fn size(&self) -> u32 {
+        self.ring.size()
+    }
+}

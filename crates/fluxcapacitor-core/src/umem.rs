@@ -1,0 +1,19 @@
+//! Packet memory: a mapping cut into frames, and the ledger that says who holds each.
+
+mod census;
+mod frame;
+mod lane;
+mod layout;
+mod ledger;
+mod memory;
+mod pool;
+mod region;
+
+pub use census::Census;
+pub use frame::{Frame, Segment};
+pub(crate) use lane::{Lane, LaneKey};
+pub use layout::{FRAME_SIZE_MAX, FRAME_SIZE_MIN, Layout, XDP_PACKET_HEADROOM};
+pub(crate) use ledger::{Entries, Holder, Place};
+pub use memory::{GrantedPages, PageSize};
+pub use pool::FramePool;
+pub use region::{Foreign, NoSegment, UmemId, UmemRegion};

@@ -1,0 +1,122 @@
+//! How a UMEM is cut into frames.
+
+use crate::error::{Error, Result};
+
+/// Bytes that the kernel keeps in front of every received packet, before the headroom asked for.
+pub const XDP_PACKET_HEADROOM: u32 = 256;
+
+/// The smallest frame the kernel takes, in bytes (`XDP_UMEM_MIN_CHUNK_SIZE`, `net/xdp/xdp_umem.c`).
+pub const FRAME_SIZE_MIN: u32 = 2048;
+
+/// The largest frame that works on every machine, in bytes: one page, and pages have 4096 or more.
+pub const FRAME_SIZE_MAX: u32 = 4096;
+
+/// Size, number and headroom of the frames of a UMEM; aligned, a power of two each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    shift: u32,
+    frames: u32,
+    headroom: u32,
+}
+
+impl Layout {
+    /// `frames` frames of `frame_size` bytes, with `headroom` bytes free in front of each received
+    /// packet, beyond the kernel's own [`XDP_PACKET_HEADROOM`].
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], saying which number does not fit and what would.
+    pub fn new(frame_size: u32, frames: u32, headroom: u32) -> Result<Self> {
+        if !frame_size.is_power_of_two() || !(FRAME_SIZE_MIN..=FRAME_SIZE_MAX).contains(&frame_size)
+        {
+            return Err(Error::invalid("frame size", frame_size, "frames have 2048 or 4096 bytes"));
+        }
+        let bytes = u64::from(frame_size) * u64::from(frames);
+        if frames == 0 || isize::try_from(bytes).is_err() {
+            return Err(Error::invalid(
+                "number of frames",
+                frames,
+                "it must be at least 1 and the UMEM must fit the address space",
+            ));
+        }
+        // `headroom >= chunk_size - XDP_PACKET_HEADROOM` is EINVAL in xdp_umem_reg.
+        let most = frame_size - XDP_PACKET_HEADROOM - 1;
+        if headroom > most {
+            return Err(Error::invalid(
+                "headroom",
+                headroom,
+                format!("frames of {frame_size} bytes leave at most {most}"),
+            ));
+        }
+        Ok(Self { shift: frame_size.trailing_zeros(), frames, headroom })
+    }
+
+    /// Bytes per frame.
+    #[doc(alias = "chunk_size")]
+    #[inline]
+    pub const fn frame_size(&self) -> u32 {
+        1 << self.shift
+    }
+
+    /// Number of frames.
+    #[inline]
+    pub const fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// Bytes kept free in front of each received packet, beyond [`XDP_PACKET_HEADROOM`].
+    #[inline]
+    pub const fn headroom(&self) -> u32 {
+        self.headroom
+    }
+
+    /// Length of the whole UMEM in bytes.
+    #[inline]
+    pub const fn bytes(&self) -> usize {
+        (self.frames as usize) << self.shift
+    }
+
+    /// The longest packet that fits one frame on reception, in bytes.
+    #[inline]
+    pub const fn packet_max(&self) -> u32 {
+        self.frame_size() - XDP_PACKET_HEADROOM - self.headroom
+    }
+
+    /// Offset of a frame's first byte from the start of the UMEM.
+    #[inline]
+    pub(crate) const fn base(&self, index: u32) -> u64 {
+        (index as u64) << self.shift
+    }
+
+    /// The one place where an address from a ring becomes a frame and an offset into it.
+    ///
+    /// The frame may not exist: whoever asks the ledger finds out.
+    #[inline]
+    pub(crate) const fn split(&self, addr: u64) -> (u64, u32) {
+        (addr >> self.shift, addr as u32 & (self.frame_size() - 1))
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_kernel_takes_is_a_layout() {
+        for frame_size in [0, 1, 1024, 2047, 2049, 3000, 8192, u32::MAX] {
+            assert!(Layout::new(frame_size, 16, 0).is_err(), "frame size {frame_size}");
+        }
+        assert!(Layout::new(2048, 0, 0).is_err());
+        assert!(Layout::new(2048, 1, 2048 - 256).is_err());
+        assert!(Layout::new(2048, 1, 2048 - 256 - 1).is_ok());
+        assert!(Layout::new(4096, u32::MAX, 0).is_ok());
+    }
+
+    #[test]
+    fn addresses_fall_apart_into_frame_and_offset() {
+        let layout = Layout::new(2048, 8, 0).unwrap();
+        assert_eq!(layout.split(0), (0, 0));
+        assert_eq!(layout.split(layout.base(7) + 256), (7, 256));
+        assert_eq!(layout.split(u64::MAX), (u64::MAX >> 11, 2047));
+        assert_eq!(layout.packet_max(), 1792);
+    }
+}

@@ -1,0 +1,86 @@
+//! A stack of frames that are with the user.
+
+use std::fmt;
+
+use super::{Foreign, Frame, UmemRegion};
+
+/// Frames of one UMEM that nobody uses; last in, first out, so that warm memory is used again.
+///
+/// Taking and giving never allocate: there is room for every frame of the UMEM from the start.
+pub struct FramePool {
+    umem: UmemRegion,
+    frames: Vec<Frame>,
+}
+
+impl FramePool {
+    /// An empty pool for the frames of `umem`.
+    pub fn new(umem: &UmemRegion) -> Self {
+        let frames = Vec::with_capacity(umem.layout().frames() as usize);
+        Self { umem: umem.clone(), frames }
+    }
+
+    /// Takes a frame; `None` when all are out.
+    #[inline]
+    pub fn take(&mut self) -> Option<Frame> {
+        self.frames.pop()
+    }
+
+    /// Takes frames one after the other, for as long as there are some.
+    #[inline]
+    pub fn drain(&mut self) -> impl Iterator<Item = Frame> {
+        std::iter::from_fn(|| self.frames.pop())
+    }
+
+    /// Gives a frame to the pool.
+    ///
+    /// # Errors
+    /// The frame itself, if it is of another UMEM.
+    #[inline]
+    pub fn give(&mut self, frame: Frame) -> Result<(), Foreign<Frame>> {
+        if frame.umem() != self.umem.id() {
+            return Err(Foreign(frame));
+        }
+        // Tokens are unique, so there are never more of them than the capacity holds.
+        self.frames.push(frame);
+        Ok(())
+    }
+
+    /// Gives frames to the pool, up to the first that is of another UMEM.
+    ///
+    /// # Errors
+    /// As [`FramePool::give`].
+    #[inline]
+    pub fn give_all(
+        &mut self,
+        frames: impl IntoIterator<Item = Frame>,
+    ) -> Result<(), Foreign<Frame>> {
+        frames.into_iter().try_for_each(|frame| self.give(frame))
+    }
+
+    /// How many frames are in the pool.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Whether all frames are out.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// The UMEM of its frames.
+    #[inline]
+    pub const fn umem(&self) -> &UmemRegion {
+        &self.umem
+    }
+}
+
+impl fmt::Debug for FramePool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FramePool")
+            .field("umem", &self.umem.id())
+            .field("len", &self.len())
+            .finish()
+    }
+}

@@ -1,0 +1,177 @@
+//! Models of the real ring and ledger code: every interleaving that matters, every allowed reordering.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test --release -p fluxcapacitor-core --test loom`
+#![cfg(loom)]
+
+use std::sync::{Arc, Mutex};
+
+use fluxcapacitor_core::ring::{Descriptor, LaneRings, PeerRings, RingSizes, RxRing, on_heap};
+use fluxcapacitor_core::umem::{Frame, FramePool, Layout, PageSize, Segment, UmemRegion};
+use loom::cell::UnsafeCell;
+use loom::thread;
+
+const SIZES: RingSizes = RingSizes { fill: 1, rx: 2, tx: 1, completion: 2 };
+
+/// The bytes of the frames, in a form that loom watches: two touches that are not ordered, one of
+/// them a write, fail the model.
+#[derive(Clone)]
+struct Bytes(Arc<Vec<UnsafeCell<u32>>>);
+
+impl Bytes {
+    fn new(frames: usize) -> Self {
+        Self(Arc::new((0..frames).map(|_| UnsafeCell::new(0)).collect()))
+    }
+
+    /// Whoever holds the token may.
+    #[allow(unsafe_code)]
+    fn write(&self, frame: &Frame) {
+        // SAFETY: that this is no race is what the model proves.
+        self.0[frame.index() as usize].with_mut(|bytes| unsafe { *bytes += 1 });
+    }
+}
+
+fn umem(frames: u32) -> (UmemRegion, FramePool) {
+    UmemRegion::new(Layout::new(2048, frames, 0).unwrap(), PageSize::Base).unwrap()
+}
+
+/// A peer that has announced both frames twice over before anybody posted one.
+fn forge(peer: &mut PeerRings, frame: u64) {
+    for _ in 0..2 {
+        peer.rx.push(Descriptor { addr: frame * 2048, len: 60, options: 0 }).unwrap().unwrap();
+        peer.completion.push(frame * 2048).unwrap().unwrap();
+    }
+    peer.rx.publish();
+    peer.completion.publish();
+}
+
+fn receive_all(rx: &mut RxRing, bytes: &Bytes) -> Vec<Segment> {
+    let packets: Vec<Segment> = rx.receive(2).unwrap().collect();
+    packets.iter().for_each(|packet| bytes.write(packet.frame()));
+    packets
+}
+
+/// Values cross a ring in order and whole, round its end.
+#[test]
+fn values_cross_a_ring() {
+    loom::model(|| {
+        let (mut producer, mut consumer) = on_heap::<Descriptor>(1, u32::MAX).unwrap();
+        let sender = thread::spawn(move || {
+            for len in 1..=2 {
+                let value = Descriptor { addr: u64::from(len), len, options: len };
+                while producer.push(value).unwrap().is_err() {
+                    thread::yield_now();
+                }
+                producer.publish();
+            }
+        });
+        for len in 1..=2 {
+            let value = loop {
+                match consumer.pop().unwrap() {
+                    Some(value) => break value,
+                    None => thread::yield_now(),
+                }
+            };
+            assert_eq!(value, Descriptor { addr: u64::from(len), len, options: len });
+        }
+        sender.join().unwrap();
+    });
+}
+
+/// Fill on one thread, rx of the same lane on another, and a peer that has forged the rx entry
+/// without ever looking at the fill ring: one token at most, and no race on the bytes.
+#[test]
+fn a_split_lane_and_a_forged_descriptor() {
+    loom::model(|| {
+        let (umem, mut pool) = umem(1);
+        let bytes = Bytes::new(1);
+        let (lane, mut peer) = LaneRings::on_heap(&umem, SIZES, 0).unwrap();
+        forge(&mut peer, 0);
+        let (mut fill, mut rx) = (lane.fill, lane.rx);
+        let frame = pool.take().unwrap();
+        let poster = {
+            let bytes = bytes.clone();
+            thread::spawn(move || {
+                bytes.write(&frame);
+                fill.push(frame).unwrap();
+                fill.publish();
+            })
+        };
+        let tokens = receive_all(&mut rx, &bytes);
+        assert!(tokens.len() <= 1);
+        poster.join().unwrap();
+    });
+}
+
+/// As above for tx and completion.
+#[test]
+fn a_split_lane_and_a_forged_completion() {
+    loom::model(|| {
+        let (umem, mut pool) = umem(1);
+        let bytes = Bytes::new(1);
+        let (lane, mut peer) = LaneRings::on_heap(&umem, SIZES, 0).unwrap();
+        forge(&mut peer, 0);
+        let (mut tx, mut completion) = (lane.tx, lane.completion);
+        let packet = umem.segment(pool.take().unwrap(), 0, 60).unwrap();
+        let sender = {
+            let bytes = bytes.clone();
+            thread::spawn(move || {
+                bytes.write(packet.frame());
+                tx.push(packet).unwrap();
+                tx.publish();
+            })
+        };
+        let frames: Vec<Frame> = completion.complete(2).unwrap().collect();
+        frames.iter().for_each(|frame| bytes.write(frame));
+        assert!(frames.len() <= 1);
+        sender.join().unwrap();
+    });
+}
+
+/// A frame wanders from lane 0, on one thread, to lane 1, on another, while both peers announce it
+/// all the time.
+#[test]
+fn two_lanes_and_a_frame_between_them() {
+    loom::model(|| {
+        let (umem, mut pool) = umem(1);
+        let bytes = Bytes::new(1);
+        let (mut lane0, mut peer0) = LaneRings::on_heap(&umem, SIZES, 0).unwrap();
+        let (mut lane1, mut peer1) = LaneRings::on_heap(&umem, SIZES, 0).unwrap();
+        forge(&mut peer0, 0);
+        forge(&mut peer1, 0);
+        lane0.fill.push(pool.take().unwrap()).unwrap();
+        let handed = Arc::new(Mutex::new(Vec::new()));
+
+        let first = {
+            let (bytes, handed) = (bytes.clone(), handed.clone());
+            thread::spawn(move || {
+                let tokens = receive_all(&mut lane0.rx, &bytes);
+                assert_eq!(tokens.len(), 1, "it was posted before, and only once");
+                for token in tokens {
+                    // Handed over by one store: what the thread on the other side sees of the bytes
+                    // it sees through lane 1's ledger entry.
+                    lane1.fill.push(token.into_frame()).unwrap();
+                }
+                handed.lock().unwrap().push(lane1.fill);
+            })
+        };
+        let tokens = receive_all(&mut lane1.rx, &bytes);
+        assert!(tokens.len() <= 1);
+        first.join().unwrap();
+    });
+}
+
+/// The kernel says that it sleeps and looks once more; we publish and ask: not both miss the other.
+#[test]
+fn no_wakeup_is_lost() {
+    loom::model(|| {
+        let (mut producer, mut consumer) = on_heap::<u64>(1, 0).unwrap();
+        let peer = thread::spawn(move || {
+            consumer.set_need_wakeup(true);
+            consumer.pop().unwrap().is_some()
+        });
+        producer.push(1).unwrap().unwrap();
+        producer.publish();
+        let kicked = producer.needs_wakeup();
+        assert!(peer.join().unwrap() || kicked, "a packet that waits for ever");
+    });
+}
