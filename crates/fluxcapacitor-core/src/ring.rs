@@ -29,8 +29,9 @@ pub use completion::{Completed, CompletionRing};
 pub use consumer::{ConsumerRing, Taken};
 pub use fill::FillRing;
 pub use lane::{LaneRings, PeerRings, RingSizes};
+pub(crate) use memory::RingMemory;
 #[cfg(all(target_os = "linux", not(loom)))]
-pub(crate) use memory::{RingMemory, RingOffsets};
+pub(crate) use memory::RingOffsets;
 pub use producer::{ProducerRing, Vacant};
 pub use push::PushError;
 pub use rx::{Received, RxRing};
@@ -74,14 +75,21 @@ impl std::error::Error for RingCorrupt {}
 /// [`Error::Invalid`] if `size` is not a power of two.
 pub fn on_heap<T: Slot>(size: u32, start: u32) -> Result<(ProducerRing<T>, ConsumerRing<T>)> {
     check_size("ring size", size)?;
-    let (ours, theirs) = memory::RingMemory::heap(size as usize * T::WORDS, start);
+    let (ours, theirs) = RingMemory::heap(size as usize * T::WORDS, start);
     Ok((ProducerRing::new(ours), ConsumerRing::new(theirs)))
 }
 
+/// The most slots that a ring may have: four million. The kernel has no bound but its memory.
+const SLOTS_MAX: u32 = 1 << 22;
+
 /// Every ring has a power of two of slots (`xsk_init_queue`, `net/xdp/xsk.c`).
 pub(crate) fn check_size(what: &'static str, size: u32) -> Result<()> {
-    if !size.is_power_of_two() {
-        return Err(Error::invalid(what, size, "a ring has a power of two of slots"));
+    if !size.is_power_of_two() || size > SLOTS_MAX {
+        return Err(Error::invalid(
+            what,
+            size,
+            format!("a ring has a power of two of slots, {SLOTS_MAX} at most"),
+        ));
     }
     Ok(())
 }

@@ -1,3 +1,8 @@
 //! The kernel's interfaces: one file each, over rustix where it has the call.
 
-pub mod mmap;
+pub mod bpf;
+pub mod lane;
+pub(crate) mod mmap;
+pub mod netdev;
+pub(crate) mod netlink;
+pub mod socket;

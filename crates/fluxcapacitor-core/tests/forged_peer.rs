@@ -202,7 +202,7 @@ fn no_index_makes_a_token_out_of_nothing() {
         for _ in 0..4 {
             match lane.rx.receive(4) {
                 Ok(batch) => {
-                    batch.for_each(|packet| assert!(indices.insert(packet.frame().index())))
+                    batch.for_each(|packet| assert!(indices.insert(packet.frame().index())));
                 }
                 Err(_) => stopped += 1,
             }

@@ -1,1 +1,52 @@
-//! x
+//! AF_XDP for Rust: safe, zero-copy kernel-bypass networking, without a C library, clang or nightly.
+//!
+//! One socket, driven in raw mode by its four rings:
+//!
+//! ```no_run
+//! // It needs a network interface and CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF.
+//! use fluxcapacitor::{FluxBuilder, raw::Interest};
+//! use std::time::Duration;
+//!
+//! let mut raw = FluxBuilder::new("eth0").queue(0).build_raw()?;
+//! println!("{}", raw.granted());
+//! //! loop {
+//!     raw.wait(Interest::Rx, Duration::from_millis(100))?;
+//!     for packet in raw.rx.receive(64)? {
+//!         println!("{} bytes", raw.umem.packet(&packet)?.len());
+//!         raw.pool.give(packet.into_frame())?;
+//!     }
+//!     raw.refill()?;
+//! }
+//! # #[allow(unreachable_code)]
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - [`builder`]: from the name of an interface to a socket
+//! - [`raw`]: the four rings, the packet memory and the socket
+//! - [`granted`]: what the kernel gave of what was asked for, and why not more
+//! - [`hook`]: the XDP program and its map
+//! - [`proto`]: zero-copy views of protocols
+//!
+//! Linux only, for now: elsewhere the crate is [`proto`] alone.
+
+#![forbid(unsafe_code)]
+
+#[cfg(target_os = "linux")]
+pub mod builder;
+#[cfg(target_os = "linux")]
+pub mod granted;
+#[cfg(target_os = "linux")]
+pub mod hook;
+#[cfg(target_os = "linux")]
+pub mod raw;
+
+#[cfg(target_os = "linux")]
+pub use builder::FluxBuilder;
+pub use fluxcapacitor_core::{Error, Result, ring, umem};
+pub use fluxcapacitor_proto as proto;
+#[cfg(target_os = "linux")]
+pub use granted::Granted;
+#[cfg(target_os = "linux")]
+pub use hook::XskMap;
+#[cfg(target_os = "linux")]
+pub use raw::FluxRaw;

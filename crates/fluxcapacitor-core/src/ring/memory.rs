@@ -87,7 +87,7 @@ impl RingMemory {
         let part = |offset: usize, size: usize, align: usize| {
             let inside = offset.checked_add(size).is_some_and(|end| end <= mapping.len());
             // SAFETY: `offset` lies within the mapping's single allocation.
-            (inside && offset % align == 0).then(|| unsafe { base.add(offset) })
+            (inside && offset.is_multiple_of(align)).then(|| unsafe { base.add(offset) })
         };
         let slots =
             part(at.slots, words.checked_mul(size_of::<AtomicU64>())?, align_of::<AtomicU64>())?;

@@ -1,0 +1,375 @@
+//! The AF_XDP socket: its system calls, one function each.
+//!
+//! # Safety
+//! Owns `[umem-outlives]`: a socket holds its lane, and the lane its UMEM, until after the descriptor
+//! is closed; so what was registered stays mapped for as long as this process can have the kernel use
+//! it.
+#![allow(unsafe_code)]
+
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::xdp::{
+    SocketAddrXdp, SocketAddrXdpFlags, XDP_PGOFF_RX_RING, XDP_PGOFF_TX_RING,
+    XDP_UMEM_PGOFF_COMPLETION_RING, XDP_UMEM_PGOFF_FILL_RING, XdpOptionsFlags, XdpRingOffset,
+    XdpUmemReg, XdpUmemRegFlags,
+};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
+    sockopt,
+};
+
+use super::mmap::RingMapping;
+use crate::error::{Error, Result};
+use crate::ring::{Descriptor, LaneRings, RingMemory, RingOffsets, RingSizes, Slot};
+use crate::umem::Lane;
+
+/// `XDP_MAX_TX_SKB_BUDGET` (`include/uapi/linux/if_xdp.h`, since 6.17).
+const XDP_MAX_TX_SKB_BUDGET: c_int = 9;
+
+/// A socket of family `AF_XDP`, with its UMEM.
+#[derive(Debug)]
+pub struct XdpSocket {
+    // Closed before the lane is: fields drop in this order.
+    fd: OwnedFd,
+    lane: Arc<Lane>,
+}
+
+/// What became of a system call that makes the kernel send or receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kick {
+    /// It did all there was.
+    Done,
+    /// It stopped before the end: its budget was used up, the completion ring is full, or memory is
+    /// short for now. Take completions and kick again while it makes progress.
+    Again,
+}
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Packets in the rx ring.
+    Rx,
+    /// Room in the tx ring.
+    Tx,
+    /// Either.
+    RxOrTx,
+}
+
+/// The counters of a socket (`XDP_STATISTICS`), since it was made.
+///
+/// With the kernel's quirks: a packet that finds no frame in the fill ring counts in both
+/// [`rx_dropped`](Self::rx_dropped) and
+/// [`rx_fill_ring_empty_descs`](Self::rx_fill_ring_empty_descs).
+#[doc(alias = "xdp_statistics")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Packets dropped for other reasons than a full rx ring.
+    pub rx_dropped: u64,
+    /// Invalid descriptors in the fill ring.
+    pub rx_invalid_descs: u64,
+    /// Invalid descriptors in the tx ring.
+    pub tx_invalid_descs: u64,
+    /// Packets dropped because the rx ring was full.
+    pub rx_ring_full: u64,
+    /// Packets that found no frame in the fill ring.
+    pub rx_fill_ring_empty_descs: u64,
+    /// Times that the kernel looked for a packet to send and found none.
+    pub tx_ring_empty_descs: u64,
+}
+
+/// How to bind: flags of `sockaddr_xdp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BindMode {
+    /// Force zero-copy; otherwise force copying.
+    pub zero_copy: bool,
+    /// Let the kernel say when it wants to be woken (`XDP_USE_NEED_WAKEUP`).
+    pub need_wakeup: bool,
+}
+
+impl XdpSocket {
+    /// Makes a socket for `lane`, not yet bound to anything.
+    pub(crate) fn new(lane: Arc<Lane>) -> Result<Self> {
+        let fd = socket_with(AddressFamily::XDP, SocketType::RAW, SocketFlags::CLOEXEC, None);
+        let fd = fd.map_err(|errno| match errno {
+            Errno::AFNOSUPPORT => {
+                Error::Unsupported { what: "AF_XDP (CONFIG_XDP_SOCKETS)", since: "4.18" }
+            }
+            errno => Error::privileged("socket(AF_XDP)", "CAP_NET_RAW", errno),
+        })?;
+        Ok(Self { fd, lane })
+    }
+
+    /// Registers the UMEM of the lane (`XDP_UMEM_REG`), which locks its memory.
+    pub(crate) fn register_umem(&self) -> Result<()> {
+        let umem = self.lane.umem();
+        let layout = umem.layout();
+        let register = || {
+            // [umem-outlives]: the kernel pins these pages; the lane keeps them mapped.
+            sockopt::set_xdp_umem_reg(
+                &self.fd,
+                XdpUmemReg {
+                    addr: umem.base().as_ptr().expose_provenance() as u64,
+                    len: layout.bytes() as u64,
+                    chunk_size: layout.frame_size(),
+                    headroom: layout.headroom(),
+                    flags: XdpUmemRegFlags::empty(),
+                    tx_metadata_len: 0,
+                },
+            )
+        };
+        match register() {
+            // Memory to lock beyond the soft limit: raise that to the hard one, and try again.
+            Err(Errno::NOBUFS) => {
+                let limit = raise_memory_lock();
+                register().map_err(|errno| match errno {
+                    Errno::NOBUFS => Error::MemoryLock { needed: layout.bytes() as u64, limit },
+                    errno => Error::sys("setsockopt(XDP_UMEM_REG)", errno),
+                })
+            }
+            result => result.map_err(|errno| Error::sys("setsockopt(XDP_UMEM_REG)", errno)),
+        }
+    }
+
+    /// Makes and maps the four rings.
+    pub(crate) fn map_rings(&self, sizes: RingSizes) -> Result<LaneRings> {
+        sizes.check()?;
+        let (fd, too_large) =
+            (&self.fd, |call| move |errno| Error::sys(call, io::Error::from(errno)));
+        sockopt::set_xdp_umem_fill_ring_size(fd, sizes.fill)
+            .map_err(too_large("setsockopt(XDP_UMEM_FILL_RING)"))?;
+        sockopt::set_xdp_umem_completion_ring_size(fd, sizes.completion)
+            .map_err(too_large("setsockopt(XDP_UMEM_COMPLETION_RING)"))?;
+        sockopt::set_xdp_rx_ring_size(fd, sizes.rx)
+            .map_err(too_large("setsockopt(XDP_RX_RING)"))?;
+        sockopt::set_xdp_tx_ring_size(fd, sizes.tx)
+            .map_err(too_large("setsockopt(XDP_TX_RING)"))?;
+
+        let at = sockopt::xdp_mmap_offsets(fd)
+            .map_err(|errno| Error::sys("getsockopt(XDP_MMAP_OFFSETS)", errno))?;
+        Ok(LaneRings::mapped(
+            &self.lane,
+            self.map::<u64>(XDP_UMEM_PGOFF_FILL_RING, at.fr, sizes.fill)?,
+            self.map::<Descriptor>(XDP_PGOFF_RX_RING, at.rx, sizes.rx)?,
+            self.map::<Descriptor>(XDP_PGOFF_TX_RING, at.tx, sizes.tx)?,
+            self.map::<u64>(XDP_UMEM_PGOFF_COMPLETION_RING, at.cr, sizes.completion)?,
+        ))
+    }
+
+    /// Maps one ring, at the offsets that the kernel says.
+    fn map<T: Slot>(&self, page_offset: u64, at: XdpRingOffset, size: u32) -> Result<RingMemory> {
+        let flags = at
+            .flags
+            .ok_or(Error::Unsupported { what: "ring flags (need_wakeup)", since: "5.4" })?;
+        let impossible =
+            || Error::invalid("ring offsets", format!("{at:?}"), "the kernel's make no sense");
+        let offset = |offset: u64| usize::try_from(offset).map_err(|_| impossible());
+        let words = size as usize * T::WORDS;
+        let offsets = RingOffsets {
+            producer: offset(at.producer)?,
+            consumer: offset(at.consumer)?,
+            flags: offset(flags)?,
+            slots: offset(at.desc)?,
+        };
+        let len = offsets.slots.checked_add(words * size_of::<u64>()).ok_or_else(impossible)?;
+        let mapping = RingMapping::new(self.fd.as_fd(), page_offset, len)
+            .map_err(|source| Error::sys("mmap of a ring", source))?;
+        RingMemory::mapped(mapping, offsets, words).ok_or_else(impossible)
+    }
+
+    /// Binds to a queue of an interface, once.
+    pub(crate) fn bind(&self, ifindex: u32, queue: u32, mode: BindMode) -> Result<(), Errno> {
+        let mut flags = if mode.zero_copy {
+            SocketAddrXdpFlags::XDP_ZEROCOPY
+        } else {
+            SocketAddrXdpFlags::XDP_COPY
+        };
+        flags.set(SocketAddrXdpFlags::XDP_USE_NEED_WAKEUP, mode.need_wakeup);
+        bind(&self.fd, &SocketAddrXdp::new(flags, ifindex, queue))?;
+        self.lane.bound();
+        Ok(())
+    }
+
+    /// Makes the kernel send what is in the tx ring: one `sendto`.
+    ///
+    /// # Errors
+    /// [`Error::LinkDown`] and [`Error::LinkGone`]; and any other that the kernel may come up with.
+    #[inline]
+    pub fn kick_tx(&self) -> Result<Kick> {
+        kicked("sendto", send(&self.fd, &[], SendFlags::DONTWAIT))
+    }
+
+    /// Makes the kernel take frames from the fill ring, and busy poll where that is on: one
+    /// `recvfrom`.
+    ///
+    /// # Errors
+    /// As [`XdpSocket::kick_tx`].
+    #[inline]
+    pub fn kick_rx(&self) -> Result<Kick> {
+        let mut nothing = [0u8; 0];
+        kicked("recvfrom", recv(&self.fd, &mut nothing, RecvFlags::DONTWAIT).map(|(got, _)| got))
+    }
+
+    /// Waits, for `timeout` at most, and says whether what was waited for is there.
+    ///
+    /// The kernel does not report a lost link here: [`XdpSocket::kick_tx`] does.
+    ///
+    /// # Errors
+    /// [`Error::Sys`].
+    pub fn poll(&self, interest: Interest, timeout: Duration) -> Result<bool> {
+        let events = match interest {
+            Interest::Rx => PollFlags::IN,
+            Interest::Tx => PollFlags::OUT,
+            Interest::RxOrTx => PollFlags::IN | PollFlags::OUT,
+        };
+        let mut fds = [PollFd::new(&self.fd, events)];
+        let timeout = Timespec::try_from(timeout)
+            .map_err(|_| Error::invalid("timeout", format!("{timeout:?}"), "too long"))?;
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) => Ok(fds[0].revents().intersects(events)),
+            Err(Errno::INTR) => Ok(false),
+            Err(errno) => Err(Error::sys("poll", errno)),
+        }
+    }
+
+    /// The counters of the socket.
+    ///
+    /// # Errors
+    /// [`Error::Sys`].
+    pub fn statistics(&self) -> Result<Statistics> {
+        let read = sockopt::xdp_statistics(&self.fd)
+            .map_err(|errno| Error::sys("getsockopt(XDP_STATISTICS)", errno))?;
+        Ok(Statistics {
+            rx_dropped: read.rx_dropped,
+            rx_invalid_descs: read.rx_invalid_descs,
+            tx_invalid_descs: read.tx_invalid_descs,
+            rx_ring_full: read.rx_ring_full.unwrap_or_default(),
+            rx_fill_ring_empty_descs: read.rx_fill_ring_empty_descs.unwrap_or_default(),
+            tx_ring_empty_descs: read.tx_ring_empty_descs.unwrap_or_default(),
+        })
+    }
+
+    /// Whether the socket is bound without copying (`XDP_OPTIONS`).
+    ///
+    /// # Errors
+    /// [`Error::Sys`].
+    pub fn is_zero_copy(&self) -> Result<bool> {
+        let options = sockopt::xdp_options(&self.fd)
+            .map_err(|errno| Error::sys("getsockopt(XDP_OPTIONS)", errno))?;
+        Ok(options.contains(XdpOptionsFlags::XDP_OPTIONS_ZEROCOPY))
+    }
+
+    /// The NAPI instance behind the socket's queue, if the driver has told: without one, the kernel's
+    /// busy polling options succeed and do nothing.
+    ///
+    /// # Errors
+    /// [`Error::Sys`].
+    pub fn napi_id(&self) -> Result<Option<u32>> {
+        let id = self.get(libc::SOL_SOCKET, libc::SO_INCOMING_NAPI_ID);
+        let id = id.map_err(|source| Error::sys("getsockopt(SO_INCOMING_NAPI_ID)", source))?;
+        // Small numbers are not NAPI ids but CPUs (`MIN_NAPI_ID`, `include/net/busy_poll.h`); a
+        // socket without one gives 0.
+        Ok(u32::try_from(id).ok().filter(|id| *id != 0))
+    }
+
+    /// Turns the kernel's busy polling on: `SO_PREFER_BUSY_POLL`, `SO_BUSY_POLL` in microseconds and
+    /// `SO_BUSY_POLL_BUDGET` in packets.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] before Linux 5.11; [`Error::MissingCapability`] for a larger budget than
+    /// the default without `CAP_NET_ADMIN`.
+    pub fn busy_poll(&self, busy_poll_us: u32, budget: u32) -> Result<()> {
+        let set = |call, option, value: u32| {
+            self.set(libc::SOL_SOCKET, option, value as c_int).map_err(|source| {
+                match source.raw_os_error() {
+                    Some(libc::ENOPROTOOPT) => {
+                        Error::Unsupported { what: "busy polling of AF_XDP", since: "5.11" }
+                    }
+                    _ => Error::privileged(call, "CAP_NET_ADMIN", source),
+                }
+            })
+        };
+        set("setsockopt(SO_PREFER_BUSY_POLL)", libc::SO_PREFER_BUSY_POLL, 1)?;
+        set("setsockopt(SO_BUSY_POLL)", libc::SO_BUSY_POLL, busy_poll_us)?;
+        set("setsockopt(SO_BUSY_POLL_BUDGET)", libc::SO_BUSY_POLL_BUDGET, budget)
+    }
+
+    /// Sets how many packets one `sendto` may send in copy mode (`XDP_MAX_TX_SKB_BUDGET`): at least
+    /// 32, which is what it is without this, and at most the size of the tx ring.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] before Linux 6.17; [`Error::Invalid`] outside of the bounds.
+    pub fn tx_budget(&self, packets: u32) -> Result<()> {
+        let set = self.set(libc::SOL_XDP, XDP_MAX_TX_SKB_BUDGET, packets as c_int);
+        set.map_err(|source| match source.raw_os_error() {
+            Some(libc::ENOPROTOOPT) => {
+                Error::Unsupported { what: "XDP_MAX_TX_SKB_BUDGET", since: "6.17" }
+            }
+            // The kernel's way of saying that it is out of bounds; no capability would help.
+            Some(libc::EACCES) => {
+                Error::invalid("tx budget", packets, "32 up to the size of the tx ring will do")
+            }
+            _ => Error::sys("setsockopt(XDP_MAX_TX_SKB_BUDGET)", source),
+        })
+    }
+
+    fn set(&self, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
+        let (at, len) =
+            ((&raw const value).cast::<c_void>(), size_of::<c_int>() as libc::socklen_t);
+        // SAFETY: the descriptor is open, and `at` points to `len` bytes that live until after the call.
+        match unsafe { libc::setsockopt(self.fd.as_raw_fd(), level, option, at, len) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    fn get(&self, level: c_int, option: c_int) -> io::Result<c_int> {
+        let (mut value, mut len) = (0 as c_int, size_of::<c_int>() as libc::socklen_t);
+        let at = (&raw mut value).cast::<c_void>();
+        // SAFETY: the descriptor is open, and `at` points to `len` writable bytes.
+        match unsafe { libc::getsockopt(self.fd.as_raw_fd(), level, option, at, &raw mut len) } {
+            0 => Ok(value),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+impl AsFd for XdpSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsRawFd for XdpSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+/// Reads the answer to a kick (`xsk_generic_xmit`, `xsk_sendmsg` in `net/xdp/xsk.c`).
+#[inline]
+fn kicked(call: &'static str, answer: Result<usize, Errno>) -> Result<Kick> {
+    match answer {
+        Ok(_) => Ok(Kick::Done),
+        Err(Errno::AGAIN | Errno::BUSY | Errno::NOBUFS | Errno::INTR) => Ok(Kick::Again),
+        Err(Errno::NETDOWN) => Err(Error::LinkDown),
+        Err(Errno::NXIO) => Err(Error::LinkGone),
+        Err(errno) => Err(Error::sys(call, errno)),
+    }
+}
+
+/// Raises the soft limit of locked memory to the hard one; says what it is then, in bytes.
+fn raise_memory_lock() -> u64 {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    let mut limit = getrlimit(Resource::Memlock);
+    limit.current = limit.maximum;
+    let _refused = setrlimit(Resource::Memlock, limit);
+    getrlimit(Resource::Memlock).current.unwrap_or(u64::MAX)
+}

@@ -1,0 +1,351 @@
+//! From the name of an interface to a socket.
+
+use std::io;
+
+use fluxcapacitor_core::sys::lane::{self, LaneOptions, OpenLane};
+use fluxcapacitor_core::sys::netdev::{Interface, XdpFeatures};
+use fluxcapacitor_core::sys::socket::{BindMode, XdpSocket};
+use fluxcapacitor_core::{Error, Result};
+
+use crate::granted::{BusyPollGrant, Granted};
+use crate::hook::{Attach, Hook};
+use crate::raw::{Device, FluxRaw, RawParts};
+use crate::ring::{LaneRings, RingSizes};
+use crate::umem::{FRAME_SIZE_MAX, FRAME_SIZE_MIN, FramePool, Layout, PageSize, UmemRegion};
+
+/// Bytes of a frame on the wire beyond the MTU: Ethernet header, two VLAN tags, FCS.
+const ETHERNET_OVERHEAD: u32 = 26;
+
+/// Packets per system call in copy mode, where that can be chosen: eight times the kernel's own, more
+/// saves little.
+const TX_BUDGET: u32 = 256;
+
+/// The least that `XDP_MAX_TX_SKB_BUDGET` takes (`TX_BATCH_SIZE`, `net/xdp/xsk.c`).
+const TX_BUDGET_MIN: u32 = 32;
+
+/// Whether packets are to be received and sent without copying.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ZeroCopy {
+    /// If the driver can; [`Granted`] says whether, and why not.
+    #[default]
+    Prefer,
+    /// Or not at all.
+    Require,
+    /// Never.
+    Forbid,
+}
+
+/// How the kernel is to poll the queue from our system calls instead of by interrupts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BusyPoll {
+    /// For how long, in microseconds (`SO_BUSY_POLL`).
+    pub timeout_us: u32,
+    /// How many packets at a time (`SO_BUSY_POLL_BUDGET`).
+    pub budget: u32,
+}
+
+impl Default for BusyPoll {
+    /// 20 µs and 64 packets, as the kernel's own tools have it.
+    fn default() -> Self {
+        Self { timeout_us: 20, budget: 64 }
+    }
+}
+
+/// Opens a queue of a network interface. Everything has a default but the interface.
+///
+/// Nothing is checked before the last call, and everything that can be checked is checked there before
+/// the kernel is asked, so that an error says what was wrong.
+#[derive(Clone, Debug)]
+#[must_use = "it opens nothing until it is built"]
+pub struct FluxBuilder {
+    interface: String,
+    queue: u32,
+    frames: Option<u32>,
+    frame_size: u32,
+    headroom: u32,
+    rings: RingSizes,
+    pages: PageSize,
+    zero_copy: ZeroCopy,
+    attach: Attach,
+    need_wakeup: bool,
+    busy_poll: Option<BusyPoll>,
+}
+
+impl FluxBuilder {
+    /// A socket on the interface of this name, in the network namespace of the thread that builds.
+    pub fn new(interface: impl Into<String>) -> Self {
+        Self {
+            interface: interface.into(),
+            queue: 0,
+            frames: None,
+            frame_size: FRAME_SIZE_MIN,
+            headroom: 0,
+            rings: RingSizes::default(),
+            pages: PageSize::Base,
+            zero_copy: ZeroCopy::Prefer,
+            attach: Attach::Auto,
+            need_wakeup: true,
+            busy_poll: None,
+        }
+    }
+
+    /// Which queue; 0 by default. `ethtool -l` says how many there are.
+    pub fn queue(mut self, queue: u32) -> Self {
+        self.queue = queue;
+        self
+    }
+
+    /// Number of frames; by default as many as the fill and the tx ring have slots, 4096.
+    pub fn frames(mut self, frames: u32) -> Self {
+        self.frames = Some(frames);
+        self
+    }
+
+    /// Bytes per frame, 2048 (the default) or 4096. 256 of them, and the headroom, are not for packets.
+    pub fn frame_size(mut self, bytes: u32) -> Self {
+        self.frame_size = bytes;
+        self
+    }
+
+    /// Bytes to keep free in front of received packets, beyond the kernel's own 256; 0 by default.
+    pub fn headroom(mut self, bytes: u32) -> Self {
+        self.headroom = bytes;
+        self
+    }
+
+    /// Slots of the fill ring, a power of two; 2048 by default.
+    pub fn fill_size(mut self, slots: u32) -> Self {
+        self.rings.fill = slots;
+        self
+    }
+
+    /// Slots of the rx ring, a power of two; 2048 by default.
+    pub fn rx_size(mut self, slots: u32) -> Self {
+        self.rings.rx = slots;
+        self
+    }
+
+    /// Slots of the tx ring, a power of two; 2048 by default.
+    pub fn tx_size(mut self, slots: u32) -> Self {
+        self.rings.tx = slots;
+        self
+    }
+
+    /// Slots of the completion ring, a power of two; 2048 by default.
+    pub fn completion_size(mut self, slots: u32) -> Self {
+        self.rings.completion = slots;
+        self
+    }
+
+    /// The pages to put packet memory on; base pages by default. If there are none of the size asked
+    /// for, smaller ones are taken, and [`Granted`] says so.
+    pub fn pages(mut self, pages: PageSize) -> Self {
+        self.pages = pages;
+        self
+    }
+
+    /// Whether to go without copies; preferred by default.
+    pub fn zero_copy(mut self, zero_copy: ZeroCopy) -> Self {
+        self.zero_copy = zero_copy;
+        self
+    }
+
+    /// Where to run the XDP program; in the driver if that is offered, by default.
+    pub fn attach(mut self, attach: Attach) -> Self {
+        self.attach = attach;
+        self
+    }
+
+    /// Whether the kernel is to say when it wants to be woken; on by default. Off, every
+    /// [`FluxRaw::flush`] makes a system call.
+    pub fn need_wakeup(mut self, on: bool) -> Self {
+        self.need_wakeup = on;
+        self
+    }
+
+    /// Has the kernel poll the queue from our system calls; off by default.
+    pub fn busy_poll(mut self, busy_poll: BusyPoll) -> Self {
+        self.busy_poll = Some(busy_poll);
+        self
+    }
+
+    /// Opens the queue, and gives it in raw mode.
+    ///
+    /// # Errors
+    /// [`Error`], which says what was asked, what was found and what to do. Nothing is left behind.
+    pub fn build_raw(self) -> Result<FluxRaw> {
+        let interface = self.find_interface()?;
+        let layout = self.layout(&interface)?;
+        self.rings.check()?;
+        let reserve = self.rings.tx.min(layout.frames() / 2);
+
+        let (umem, mut pool) = UmemRegion::new(layout, self.pages)?;
+        let hook = Hook::attach(&interface, self.attach)?;
+        let (lane, why_copied) = self.open_lane(&interface, &umem, &mut pool, reserve)?;
+        let OpenLane { rings, socket } = lane;
+
+        let granted = Granted {
+            driver: driver(&interface),
+            queue: self.queue,
+            queues: interface.queue_count(),
+            zero_copy: socket.is_zero_copy()?,
+            why_copied,
+            attach: Some(hook.mode()),
+            why_not_native: hook.why_not_native().map(str::to_owned),
+            pages: umem.pages().clone(),
+            need_wakeup: self.need_wakeup,
+            busy_poll: self.grant_busy_poll(&socket)?,
+            tx_budget: self.grant_tx_budget(&socket)?,
+            frames: layout.frames(),
+            frame_size: layout.frame_size(),
+            headroom: layout.headroom(),
+            rings: self.rings,
+            interface: self.interface,
+        };
+        hook.map().insert(granted.queue, &socket)?;
+
+        let LaneRings { fill, rx, tx, completion } = rings;
+        let device = Device::new(Some(hook), socket);
+        let parts = RawParts { device, rx, fill, tx, completion, pool, umem, granted };
+        Ok(FluxRaw::new(parts, reserve))
+    }
+
+    fn find_interface(&self) -> Result<Interface> {
+        let found = Interface::by_name(&self.interface).map_err(|source| match source.kind() {
+            io::ErrorKind::InvalidInput => {
+                Error::invalid("interface", &self.interface, source.to_string())
+            }
+            _ if is_no_device(&source) => {
+                Error::UnknownInterface { interface: self.interface.clone() }
+            }
+            _ => Error::sys("netlink(RTM_GETLINK)", source),
+        })?;
+        let queues = found.queue_count();
+        if self.queue >= queues {
+            let interface = self.interface.clone();
+            return Err(Error::QueueOutOfRange { interface, queue: self.queue, queues });
+        }
+        Ok(found)
+    }
+
+    /// The layout, if its frames hold the packets of the interface.
+    fn layout(&self, interface: &Interface) -> Result<Layout> {
+        // An overflow asks for more frames than there can be, which the layout refuses.
+        let frames = self.frames.unwrap_or(self.rings.fill.saturating_add(self.rings.tx));
+        let layout = Layout::new(self.frame_size, frames, self.headroom)?;
+        let longest = interface.mtu.saturating_add(ETHERNET_OVERHEAD);
+        if longest > layout.packet_max() {
+            let unused = self.frame_size - layout.packet_max();
+            let fits = FRAME_SIZE_MAX - unused;
+            let what_fits = if longest <= fits {
+                format!("take frames of {FRAME_SIZE_MAX} bytes")
+            } else {
+                let mtu = layout.packet_max().saturating_sub(ETHERNET_OVERHEAD);
+                format!("set the MTU to {mtu} or less (`ip link set {} mtu {mtu}`)", self.interface)
+            };
+            let mtu = interface.mtu;
+            return Err(Error::invalid(
+                "frame size",
+                self.frame_size,
+                format!(
+                    "packets of MTU {mtu} take up to {longest} bytes, and {unused} of each frame are \
+                     headroom: {what_fits}"
+                ),
+            ));
+        }
+        Ok(layout)
+    }
+
+    /// The ladder: zero-copy by force, then copying by force, each with a fresh socket; with what the
+    /// kernel said to the first.
+    fn open_lane(
+        &self,
+        interface: &Interface,
+        umem: &UmemRegion,
+        pool: &mut FramePool,
+        tx_reserve: u32,
+    ) -> Result<(OpenLane, Option<String>)> {
+        let driver = driver(interface);
+        let mut open = |zero_copy| {
+            let mode = BindMode { zero_copy, need_wakeup: self.need_wakeup };
+            let (interface, ifindex, driver) =
+                (self.interface.as_str(), interface.index, driver.as_str());
+            let (queue, sizes) = (self.queue, self.rings);
+            lane::open(
+                umem,
+                pool,
+                LaneOptions { interface, driver, ifindex, queue, sizes, mode, tx_reserve },
+            )
+        };
+        if self.zero_copy == ZeroCopy::Forbid {
+            return Ok((open(false)?, Some("zero-copy was forbidden".to_owned())));
+        }
+        let refusal = self.no_zero_copy(interface, umem.layout());
+        match refusal.map_or_else(|| open(true), Err) {
+            Ok(lane) => Ok((lane, None)),
+            Err(Error::NoZeroCopy { why, .. }) if self.zero_copy == ZeroCopy::Prefer => {
+                Ok((open(false)?, Some(why)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Why there can be no zero-copy, as far as it can be known without trying.
+    fn no_zero_copy(&self, interface: &Interface, layout: Layout) -> Option<Error> {
+        // Drivers receive into whole cache lines: `xsk_pool_get_rx_frame_size` rounded down to 128.
+        let receivable = layout.packet_max() & !127;
+        let longest = interface.mtu.saturating_add(ETHERNET_OVERHEAD);
+        let why = if interface.xdp_features.is_some_and(|offered| {
+            offered.contains(XdpFeatures::BASIC) && !offered.contains(XdpFeatures::XSK_ZEROCOPY)
+        }) {
+            "the driver does not offer it (xsk-zerocopy is not among its XDP features)".to_owned()
+        } else if longest > receivable {
+            format!(
+                "packets of MTU {} do not fit the {receivable} bytes that drivers can use",
+                interface.mtu
+            )
+        } else {
+            return None;
+        };
+        Some(Error::NoZeroCopy {
+            interface: self.interface.clone(),
+            driver: driver(interface),
+            why,
+        })
+    }
+
+    fn grant_busy_poll(&self, socket: &XdpSocket) -> Result<BusyPollGrant> {
+        let Some(BusyPoll { timeout_us, budget }) = self.busy_poll else {
+            return Ok(BusyPollGrant::NotAsked);
+        };
+        if let Err(error) = socket.busy_poll(timeout_us, budget) {
+            return Ok(BusyPollGrant::Refused(error.to_string()));
+        }
+        Ok(socket
+            .napi_id()?
+            .map_or(BusyPollGrant::NoNapi, |napi_id| BusyPollGrant::Real { napi_id }))
+    }
+
+    /// As many packets per system call as are worth it, where the kernel lets us choose.
+    fn grant_tx_budget(&self, socket: &XdpSocket) -> Result<Option<u32>> {
+        let budget = TX_BUDGET.min(self.rings.tx);
+        if budget < TX_BUDGET_MIN {
+            return Ok(None);
+        }
+        match socket.tx_budget(budget) {
+            Ok(()) => Ok(Some(budget)),
+            Err(Error::Unsupported { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn driver(interface: &Interface) -> String {
+    interface.driver.clone().unwrap_or_else(|| "no driver".to_owned())
+}
+
+/// `ENODEV`: no interface of that name.
+fn is_no_device(source: &io::Error) -> bool {
+    source.kind() == io::ErrorKind::NotFound || source.raw_os_error() == Some(19)
+}

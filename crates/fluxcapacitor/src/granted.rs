@@ -1,0 +1,106 @@
+//! What the kernel gave of what was asked for.
+
+use std::fmt;
+
+use crate::hook::AttachMode;
+use crate::ring::RingSizes;
+use crate::umem::{GrantedPages, PageSize};
+
+/// What a socket was granted, and why not more.
+///
+/// Its `Display` is one line, and then one for each thing that was asked for and not given.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Granted {
+    /// The interface.
+    pub interface: String,
+    /// Its driver, as ethtool names it.
+    pub driver: String,
+    /// The queue.
+    pub queue: u32,
+    /// How many queues the interface has.
+    pub queues: u32,
+    /// Whether packets are not copied (`XDP_OPTIONS`, asked after the bind).
+    pub zero_copy: bool,
+    /// Why they are copied, if they are.
+    pub why_copied: Option<String>,
+    /// Where the XDP program runs; `None` if it is not ours.
+    pub attach: Option<AttachMode>,
+    /// Why it does not run in the driver, if it does not.
+    pub why_not_native: Option<String>,
+    /// The pages under the packet memory.
+    pub pages: GrantedPages,
+    /// Whether the kernel says when it wants to be woken.
+    pub need_wakeup: bool,
+    /// Whether the kernel polls the queue from our system calls.
+    pub busy_poll: BusyPollGrant,
+    /// How many packets one system call sends in copy mode, where that could be chosen.
+    pub tx_budget: Option<u32>,
+    /// Number of frames.
+    pub frames: u32,
+    /// Bytes per frame.
+    pub frame_size: u32,
+    /// Bytes kept free in front of received packets, beyond the kernel's own 256.
+    pub headroom: u32,
+    /// Slots per ring.
+    pub rings: RingSizes,
+}
+
+/// What became of the wish for the kernel's busy polling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BusyPollGrant {
+    /// It was not asked for.
+    NotAsked,
+    /// It is real: the driver has told which NAPI instance serves the queue.
+    Real {
+        /// Its id (`SO_INCOMING_NAPI_ID`).
+        napi_id: u32,
+    },
+    /// The options were accepted and do nothing: the driver has no NAPI instance for the queue.
+    NoNapi,
+    /// The kernel refused, in these words.
+    Refused(String),
+}
+
+impl Granted {
+    /// What was asked for and not given, a line each.
+    pub fn shortfalls(&self) -> impl Iterator<Item = String> {
+        let busy_poll = match &self.busy_poll {
+            BusyPollGrant::NotAsked | BusyPollGrant::Real { .. } => None,
+            BusyPollGrant::NoNapi => Some(
+                "no busy polling: the driver names no NAPI instance, so the options do nothing"
+                    .to_owned(),
+            ),
+            BusyPollGrant::Refused(why) => Some(format!("no busy polling: {why}")),
+        };
+        let copied = self.why_copied.as_ref().map(|why| format!("copied: {why}"));
+        let generic = self.why_not_native.as_ref().map(|why| format!("not native: {why}"));
+        let pages = self.pages.why_not.clone();
+        [copied, generic, pages, busy_poll].into_iter().flatten()
+    }
+}
+
+impl fmt::Display for Granted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { interface, driver, queue, queues, frames, frame_size, .. } = self;
+        write!(f, "{interface} ({driver}) queue {queue} of {queues}: ")?;
+        f.write_str(if self.zero_copy { "zero-copy" } else { "copy" })?;
+        match self.attach {
+            Some(mode) => write!(f, ", {mode} XDP")?,
+            None => f.write_str(", XDP program not ours")?,
+        }
+        write!(f, ", {frames} frames of {frame_size} bytes")?;
+        if self.pages.size != PageSize::Base {
+            write!(f, " on {}", self.pages.size)?;
+        }
+        f.write_str(if self.need_wakeup { ", need_wakeup" } else { ", no need_wakeup" })?;
+        if let BusyPollGrant::Real { .. } = self.busy_poll {
+            f.write_str(", busy polling")?;
+        }
+        if let Some(budget) = self.tx_budget.filter(|_| !self.zero_copy) {
+            write!(f, ", {budget} packets a send")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! Mode C: the four rings, with guard rails.
+
+mod device;
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::time::Duration;
+
+pub use device::{Device, Waited};
+pub use fluxcapacitor_core::sys::socket::{Interest, Kick, Statistics};
+use fluxcapacitor_core::{Error, Result};
+
+use crate::granted::Granted;
+use crate::ring::{CompletionRing, FillRing, RxRing, TxRing};
+use crate::umem::{Census, FramePool, UmemRegion};
+
+/// A socket on one queue: its four rings, its packet memory, and a pool of the frames that are free.
+///
+/// The rings, the pool and the memory are fields, so that several can be borrowed at a time:
+/// `raw.fill.extend(raw.rx.receive(64)?.map(Segment::into_frame))` posts what was received straight
+/// back. Nothing reaches the kernel before it is published; the methods here publish, and kick the
+/// kernel when it asks for that.
+///
+/// Closing is dropping: the program is detached, the socket closed, the rings unmapped and the memory
+/// freed, in this order. The same queue can be opened again at once.
+#[derive(Debug)]
+pub struct FluxRaw {
+    // Detached and closed first: fields drop in this order.
+    device: Device,
+    /// Packets received.
+    pub rx: RxRing,
+    /// Frames to receive into.
+    pub fill: FillRing,
+    /// Packets to send.
+    pub tx: TxRing,
+    /// Frames that were sent.
+    pub completion: CompletionRing,
+    /// Frames that are free.
+    pub pool: FramePool,
+    /// The packet memory.
+    pub umem: UmemRegion,
+    granted: Granted,
+    tx_reserve: u32,
+}
+
+/// The parts of a [`FluxRaw`], to be taken to different threads.
+///
+/// The queue is free again when the device and the four rings are all dropped.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "as in FluxRaw")]
+pub struct RawParts {
+    pub device: Device,
+    pub rx: RxRing,
+    pub fill: FillRing,
+    pub tx: TxRing,
+    pub completion: CompletionRing,
+    pub pool: FramePool,
+    pub umem: UmemRegion,
+    pub granted: Granted,
+}
+
+impl FluxRaw {
+    pub(crate) fn new(parts: RawParts, tx_reserve: u32) -> Self {
+        let RawParts { device, rx, fill, tx, completion, pool, umem, granted } = parts;
+        Self { device, rx, fill, tx, completion, pool, umem, granted, tx_reserve }
+    }
+
+    /// What the kernel gave, and why not more.
+    #[must_use]
+    pub const fn granted(&self) -> &Granted {
+        &self.granted
+    }
+
+    /// The socket and the program.
+    #[must_use]
+    pub const fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Takes it apart, so that rx and fill may go to one thread, tx and completion to another.
+    #[must_use]
+    pub fn into_parts(self) -> RawParts {
+        let Self { device, rx, fill, tx, completion, pool, umem, granted, tx_reserve: _ } = self;
+        RawParts { device, rx, fill, tx, completion, pool, umem, granted }
+    }
+
+    /// Posts free frames to the fill ring, all but the tx reserve, and says how many.
+    ///
+    /// # Errors
+    /// [`Error::Ring`] if the fill ring is corrupt; those of [`Device::kick_rx`].
+    #[inline]
+    pub fn refill(&mut self) -> Result<u32> {
+        let spare = self.pool.len().saturating_sub(self.tx_reserve as usize);
+        let posted = self.fill.room()?.min(spare as u32);
+        self.fill.extend(self.pool.drain().take(posted as usize)).map_err(|_| Error::Foreign)?;
+        self.publish_fill()?;
+        Ok(posted)
+    }
+
+    /// Shows the kernel the frames pushed to the fill ring, and wakes it if it sleeps for want of
+    /// some.
+    ///
+    /// # Errors
+    /// Those of [`Device::kick_rx`].
+    #[inline]
+    pub fn publish_fill(&mut self) -> Result<()> {
+        self.fill.publish();
+        if self.fill.needs_wakeup() {
+            self.device.kick_rx()?;
+        }
+        Ok(())
+    }
+
+    /// Shows the kernel the packets pushed to the tx ring, and has it send them.
+    ///
+    /// In copy mode packets are sent inside the system call, some at a time: it is repeated while
+    /// packets are left and the last call sent any. With zero-copy it is made when the driver asks.
+    /// What is left after that (the completion ring is full, memory is short) goes with the next
+    /// flush: take completions in between.
+    ///
+    /// # Errors
+    /// Those of [`Device::kick_tx`].
+    #[inline]
+    pub fn flush(&mut self) -> Result<()> {
+        self.tx.publish();
+        let mut left = self.tx.occupancy();
+        while left > 0 && (self.tx.needs_wakeup() || !self.granted.need_wakeup) {
+            if self.device.kick_tx()? == Kick::Done {
+                break;
+            }
+            let before = std::mem::replace(&mut left, self.tx.occupancy());
+            if left >= before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes frames that were sent back into the pool, and says how many.
+    ///
+    /// # Errors
+    /// [`Error::Ring`] if the completion ring is corrupt.
+    #[inline]
+    pub fn reclaim(&mut self) -> Result<u32> {
+        let before = self.pool.len();
+        let size = self.completion.size();
+        self.pool.give_all(self.completion.complete(size)?)?;
+        Ok((self.pool.len() - before) as u32)
+    }
+
+    /// Sleeps until there is what `interest` names, or the time is up.
+    ///
+    /// # Errors
+    /// Those of [`Device::wait`].
+    #[inline]
+    pub fn wait(&self, interest: Interest, timeout: Duration) -> Result<Waited> {
+        if interest != Interest::Tx && self.rx.occupancy() > 0 {
+            return Ok(Waited::Ready);
+        }
+        self.device.wait(interest, timeout)
+    }
+
+    /// The socket's counters.
+    ///
+    /// # Errors
+    /// [`Error::Sys`].
+    pub fn statistics(&self) -> Result<Statistics> {
+        self.device.statistics()
+    }
+
+    /// Who holds how many frames.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        self.umem.census()
+    }
+}
+
+impl AsFd for FluxRaw {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.device.as_fd()
+    }
+}
+
+impl AsRawFd for FluxRaw {
+    fn as_raw_fd(&self) -> RawFd {
+        self.device.as_raw_fd()
+    }
+}
