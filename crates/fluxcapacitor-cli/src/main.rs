@@ -1,1 +1,13 @@
-fn main() {}
+//! `fluxcap`: try, measure and debug AF_XDP.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod demo;
+mod exit;
+mod report;
+mod run;
+mod stop;
+
+fn main() -> std::process::ExitCode {
+    exit::code(cli::run())
+}

@@ -18,10 +18,11 @@ mod lane;
 mod memory;
 mod producer;
 mod push;
+mod run;
 mod rx;
 mod slot;
+mod transfer;
 mod tx;
-mod window;
 
 use std::fmt;
 
@@ -32,7 +33,7 @@ pub use lane::{LaneRings, PeerRings, RingSizes};
 pub(crate) use memory::RingMemory;
 #[cfg(all(target_os = "linux", not(loom)))]
 pub(crate) use memory::RingOffsets;
-pub use producer::{ProducerRing, Vacant};
+pub use producer::ProducerRing;
 pub use push::PushError;
 pub use rx::{Received, RxRing};
 pub use slot::{Descriptor, Slot, XDP_PKT_CONTD};
@@ -75,7 +76,7 @@ impl std::error::Error for RingCorrupt {}
 /// [`Error::Invalid`] if `size` is not a power of two.
 pub fn on_heap<T: Slot>(size: u32, start: u32) -> Result<(ProducerRing<T>, ConsumerRing<T>)> {
     check_size("ring size", size)?;
-    let (ours, theirs) = RingMemory::heap(size as usize * T::WORDS, start);
+    let (ours, theirs) = RingMemory::heap(size, start);
     Ok((ProducerRing::new(ours), ConsumerRing::new(theirs)))
 }
 

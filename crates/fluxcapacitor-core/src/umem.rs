@@ -1,6 +1,7 @@
 //! Packet memory: a mapping cut into frames, and the ledger that says who holds each.
 
 mod census;
+mod claim;
 mod frame;
 mod lane;
 mod layout;
@@ -10,10 +11,11 @@ mod pool;
 mod region;
 
 pub use census::Census;
+pub(crate) use claim::Frames;
 pub use frame::{Frame, Segment};
 pub(crate) use lane::{Lane, LaneKey};
 pub use layout::{FRAME_SIZE_MAX, FRAME_SIZE_MIN, Layout, XDP_PACKET_HEADROOM};
-pub(crate) use ledger::{Entries, Holder, Place};
+pub(crate) use ledger::{Holder, Place};
 pub use memory::{GrantedPages, PageSize};
 pub use pool::FramePool;
 pub use region::{Foreign, NoSegment, UmemId, UmemRegion};

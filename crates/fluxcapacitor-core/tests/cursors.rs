@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// Write this many values into a batch of reserved slots.
-    Reserve(u32),
+    /// Write this many values.
+    Write(u32),
     /// Write one value.
     Push,
     Publish,
@@ -20,7 +20,7 @@ enum Op {
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
-        (0..40u32).prop_map(Op::Reserve),
+        (0..40u32).prop_map(Op::Write),
         Just(Op::Push),
         Just(Op::Publish),
         (0..40u32, 0..40u32).prop_map(|(batch, of_it)| Op::Take(batch, of_it)),
@@ -44,14 +44,13 @@ fn run<T: Slot + PartialEq + std::fmt::Debug>(
     for op in ops {
         let room = size as usize - hidden.len() - visible.len();
         match *op {
-            Op::Reserve(count) => {
-                let vacant = producer.reserve(count).unwrap();
-                prop_assert_eq!(vacant.len() as usize, room.min(count as usize));
-                let written = vacant.write_with(|| {
+            Op::Write(count) => {
+                let write = || {
                     hidden.push_back(next);
                     next += 1;
                     Some(make(next - 1))
-                });
+                };
+                let written = producer.write_with(count, write).unwrap();
                 prop_assert_eq!(written as usize, room.min(count as usize));
             }
             Op::Push => match producer.push(make(next)).unwrap() {
@@ -134,7 +133,7 @@ fn a_panic_while_writing_keeps_what_was_written() {
     let (mut producer, mut consumer) = on_heap::<u64>(8, 0).unwrap();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut next = 0;
-        producer.reserve(8).unwrap().write_with(|| {
+        let _written = producer.write_with(8, || {
             assert!(next < 3, "on purpose");
             next += 1;
             Some(next)

@@ -59,7 +59,7 @@ struct User {
 impl User {
     fn step(&mut self, random: &mut Random) {
         let lane = &mut self.lanes[random.below(2) as usize];
-        match random.below(6) {
+        match random.below(9) {
             0 => {
                 if let Some(frame) = self.pool.take()
                     && let Err(refused) = lane.fill.push(frame)
@@ -88,12 +88,23 @@ impl User {
                 self.pool.give_all(batch).unwrap();
                 self.taken += (self.pool.len() - before) as u64;
             }
-            // Straight back into the ring it came from: no token is ever seen, the ledger still
-            // has to know.
-            _ => {
-                let batch = lane.rx.receive(8).unwrap();
-                let _count = lane.fill.extend(batch.map(Segment::into_frame)).unwrap();
+            // Straight from ring to ring: no token is ever seen, the ledger still has to know.
+            5 => {
+                let _posted = lane.rx.recycle(&mut lane.fill, 8, |packet| packet.fill(1)).unwrap();
                 lane.fill.publish();
+            }
+            6 => {
+                let _queued = lane.rx.forward(&mut lane.tx, 8, |packet| packet.fill(2)).unwrap();
+                lane.tx.publish();
+            }
+            7 => {
+                let _posted = lane.completion.recycle(&mut lane.fill, 8).unwrap();
+                lane.fill.publish();
+            }
+            _ => {
+                let len = random.below(2100) as usize;
+                let _queued = lane.completion.resend(&mut lane.tx, 8, |_| len).unwrap();
+                lane.tx.publish();
             }
         }
     }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::consumer::Taken;
-use super::{ConsumerRing, RingCorrupt};
-use crate::umem::{Entries, Frame, Holder, Lane, Layout, Place, UmemId};
+use super::transfer::{Step, transfer};
+use super::{ConsumerRing, Descriptor, FillRing, RingCorrupt, TxRing};
+use crate::error::Result;
+use crate::umem::{Frame, Frames, Holder, Lane, Place};
 
 /// Frames on their way back from the wire.
 ///
@@ -33,15 +35,70 @@ impl CompletionRing {
     /// [`RingCorrupt`] if the kernel's index is out of its window.
     #[inline]
     pub fn complete(&mut self, max: u32) -> Result<Completed<'_>, RingCorrupt> {
-        let umem = self.lane.umem();
         Ok(Completed {
             taken: self.ring.take(max)?,
-            ledger: umem.entries(),
-            layout: umem.layout(),
-            id: umem.id(),
+            umem: self.lane.umem().frames(),
             queued: self.queued,
             rejected: &mut self.rejected,
         })
+    }
+
+    /// Posts up to `max` frames that were sent straight to `fill`, and says how many.
+    ///
+    /// Stops early where either ring ends in memory.
+    ///
+    /// # Errors
+    /// [`Error::Ring`](crate::Error::Ring) if a ring is corrupt;
+    /// [`Error::Foreign`](crate::Error::Foreign) if `fill` is of another UMEM.
+    #[inline]
+    pub fn recycle(&mut self, fill: &mut FillRing, max: u32) -> Result<u32> {
+        let (umem, from, rejected) = (self.lane.umem().frames(), self.queued, &mut self.rejected);
+        let to = fill.holder_of(umem.id())?;
+        let moved = transfer(&mut self.ring, fill.cursor(), max, |addr| {
+            let Some(claim) = umem.claim(addr, 0, from) else {
+                *rejected += 1;
+                return Step::Skip;
+            };
+            Step::Move(claim.lend(to))
+        });
+        Ok(moved?)
+    }
+
+    /// Sends up to `max` frames that were sent once more, each with the packet that `write` puts into
+    /// it, and says how many. The shortest way to generate packets.
+    ///
+    /// `write` is lent the frame from the headroom on, with what was in it before, and gives the length
+    /// of the packet, in bytes. At a length of 0, or beyond the frame, it stops, and the frame is still
+    /// in the ring; so it is if `write` panics. It also stops where either ring ends in memory.
+    ///
+    /// # Errors
+    /// [`Error::Ring`](crate::Error::Ring) if a ring is corrupt;
+    /// [`Error::Foreign`](crate::Error::Foreign) if `tx` is of another UMEM.
+    #[inline]
+    pub fn resend(
+        &mut self,
+        tx: &mut TxRing,
+        max: u32,
+        mut write: impl FnMut(&mut [u8]) -> usize,
+    ) -> Result<u32> {
+        let (umem, from, rejected) = (self.lane.umem().frames(), self.queued, &mut self.rejected);
+        let to = tx.holder_of(umem.id())?;
+        let (headroom, room) = umem.sendable();
+        let moved = transfer(&mut self.ring, tx.cursor(), max, |addr| {
+            let first = umem.base_of(addr) + headroom;
+            let Some(mut claim) = umem.claim(first, room, from) else {
+                *rejected += 1;
+                return Step::Skip;
+            };
+            let len = write(claim.bytes_mut()) as u64;
+            if len == 0 || len > room {
+                return Step::Stop;
+            }
+            claim.lend(to);
+            // At most `room`, and so a u32.
+            Step::Move(Descriptor { addr: first, len: len as u32, options: 0 })
+        });
+        Ok(moved?)
     }
 
     /// Takes one frame back.
@@ -77,9 +134,7 @@ impl CompletionRing {
 #[must_use = "frames that are not taken out of it stay in the ring"]
 pub struct Completed<'r> {
     taken: Taken<'r, u64>,
-    ledger: Entries<'r>,
-    layout: Layout,
-    id: UmemId,
+    umem: Frames<'r>,
     queued: Holder,
     rejected: &'r mut u64,
 }
@@ -90,12 +145,10 @@ impl Iterator for Completed<'_> {
     #[inline]
     fn next(&mut self) -> Option<Frame> {
         loop {
-            let (index, _start) = self.layout.split(self.taken.next()?);
-            // Cleared before the token exists, so that the same address once more is refused.
-            if let Some(index) = self.ledger.reclaim(index, self.queued) {
-                return Some(Frame::new(index, self.id));
+            match self.umem.claim(self.taken.next()?, 0, self.queued) {
+                Some(claim) => return Some(claim.into_frame()),
+                None => *self.rejected += 1,
             }
-            *self.rejected += 1;
         }
     }
 

@@ -1,12 +1,13 @@
 //! The consuming end of a ring.
 
-use std::marker::PhantomData;
+use std::slice;
 
 use super::RingCorrupt;
 use super::memory::RingMemory;
+use super::run::run;
 use super::slot::Slot;
-use super::window::Window;
-use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::Ordering::{self, Acquire, Relaxed};
+use crate::sync::fence;
 
 /// The end of a ring that takes values out: ours of rx and completion, the kernel's of fill and tx.
 ///
@@ -14,46 +15,53 @@ use crate::sync::Ordering::{Acquire, Relaxed, Release};
 /// says is looked at when what was seen before is used up, and held against the size of the ring.
 #[derive(Debug)]
 pub struct ConsumerRing<T: Slot> {
-    memory: RingMemory,
+    memory: RingMemory<T>,
+    size: u32,
     /// Our index: the next slot to take.
     tail: u32,
     /// The peer's index, as last seen: one past the last slot that holds a value.
     head_seen: u32,
     corrupt: bool,
-    _slot: PhantomData<T>,
 }
 
 impl<T: Slot> ConsumerRing<T> {
-    pub(super) fn new(memory: RingMemory) -> Self {
+    pub(super) fn new(memory: RingMemory<T>) -> Self {
         let tail = memory.consumer().load(Relaxed);
-        Self { memory, tail, head_seen: tail, corrupt: false, _slot: PhantomData }
+        let size = memory.cells().len() as u32;
+        Self { memory, size, tail, head_seen: tail, corrupt: false }
     }
 
     /// Number of slots.
     #[inline]
     pub fn size(&self) -> u32 {
-        self.cells().len() as u32
+        self.size
     }
 
     /// Takes up to `max` values; their slots go back to the peer when the batch is dropped.
     ///
-    /// An empty batch means an empty ring. Values that were not taken out of the batch stay in the
-    /// ring. A batch that is forgotten (`mem::forget`) takes its values along.
+    /// A batch ends at the end of the ring's memory, so it may hold fewer than there are; an empty one
+    /// means an empty ring. Values that were not taken out of the batch stay in the ring. A batch that
+    /// is forgotten (`mem::forget`) takes its values along.
     ///
     /// # Errors
     /// [`RingCorrupt`] if the peer's index is out of its window, now or ever before.
     #[inline]
     pub fn take(&mut self, max: u32) -> Result<Taken<'_, T>, RingCorrupt> {
         let count = self.ready()?.min(max);
-        let first = self.tail;
-        // Counted as taken before the first is handed out, so that a forgotten batch cannot have
-        // the same value read twice.
-        self.tail = first.wrapping_add(count);
-        Ok(Taken {
-            window: Window::new(T::cells(self.memory.words()), first, count),
-            memory: &self.memory,
-            tail: &mut self.tail,
-        })
+        let run = run(self.memory.cells(), self.tail, count);
+        // Counted as taken before the first is handed out, so that a forgotten batch cannot have the
+        // same value read twice.
+        self.tail = self.tail.wrapping_add(run.len() as u32);
+        Ok(Taken { cells: run.iter(), memory: &self.memory, tail: &mut self.tail })
+    }
+
+    /// Up to `count` slots that hold values, and the guard that counts those that are taken.
+    ///
+    /// `count` is at most what [`ConsumerRing::ready`] has said.
+    #[inline]
+    pub(super) fn run(&mut self, count: u32) -> (&[T::Cell], Released<'_, T>) {
+        let cells = run(self.memory.cells(), self.tail, count);
+        (cells, Released { count: 0, memory: &self.memory, tail: &mut self.tail })
     }
 
     /// Takes one value.
@@ -89,14 +97,14 @@ impl<T: Slot> ConsumerRing<T> {
     pub fn set_need_wakeup(&self, asleep: bool) {
         self.memory.flags().store(u32::from(asleep), Relaxed);
         // Pairs with the fence in `ProducerRing::needs_wakeup`.
-        crate::sync::fence(crate::sync::Ordering::SeqCst);
+        fence(Ordering::SeqCst);
     }
 
     /// Moves the index that the peer sees, to a value that may be a lie. For hostile peers in tests:
     /// of what is behind the index, nothing is trusted either.
     pub fn forge_index(&mut self, by: u32) {
         let index = self.memory.consumer().load(Relaxed).wrapping_add(by);
-        self.memory.consumer().store(index, Release);
+        self.memory.consumer().store(index, Ordering::Release);
     }
 
     fn look(&mut self) -> Result<u32, RingCorrupt> {
@@ -104,17 +112,12 @@ impl<T: Slot> ConsumerRing<T> {
         // head comment): what it wrote into the slots is visible from here on.
         let head = self.memory.producer().load(Acquire);
         let ready = head.wrapping_sub(self.tail);
-        if self.corrupt || ready > self.size() {
+        if self.corrupt || ready > self.size {
             self.corrupt = true;
-            return Err(RingCorrupt { ours: self.tail, theirs: head, size: self.size() });
+            return Err(RingCorrupt { ours: self.tail, theirs: head, size: self.size });
         }
         self.head_seen = head;
         Ok(ready)
-    }
-
-    #[inline]
-    fn cells(&self) -> &[T::Cell] {
-        T::cells(self.memory.words())
     }
 }
 
@@ -122,8 +125,8 @@ impl<T: Slot> ConsumerRing<T> {
 #[derive(Debug)]
 #[must_use = "values that are not taken out of it stay in the ring"]
 pub struct Taken<'r, T: Slot> {
-    window: Window<'r, T::Cell>,
-    memory: &'r RingMemory,
+    cells: slice::Iter<'r, T::Cell>,
+    memory: &'r RingMemory<T>,
     tail: &'r mut u32,
 }
 
@@ -132,13 +135,12 @@ impl<T: Slot> Iterator for Taken<'_, T> {
 
     #[inline]
     fn next(&mut self) -> Option<T> {
-        self.window.next().map(T::load)
+        self.cells.next().map(T::load)
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.window.len() as usize;
-        (left, Some(left))
+        self.cells.size_hint()
     }
 }
 
@@ -147,9 +149,31 @@ impl<T: Slot> ExactSizeIterator for Taken<'_, T> {}
 impl<T: Slot> Drop for Taken<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        *self.tail = self.tail.wrapping_sub(self.window.len());
-        // Partner: the producer's load-acquire of the consumer index before it writes over the slots
-        // (`__xskq_prod_nb_free`, pair C→D): our reads of them are done.
-        self.memory.consumer().store(*self.tail, Release);
+        *self.tail = self.tail.wrapping_sub(self.cells.len() as u32);
+        release(self.memory, *self.tail);
     }
+}
+
+/// Counts the values that are taken out of a run, and gives their slots back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Released<'r, T: Slot> {
+    pub(super) count: u32,
+    memory: &'r RingMemory<T>,
+    tail: &'r mut u32,
+}
+
+impl<T: Slot> Drop for Released<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        *self.tail = self.tail.wrapping_add(self.count);
+        release(self.memory, *self.tail);
+    }
+}
+
+/// Gives the slots before `tail` back to the peer.
+#[inline]
+fn release<T: Slot>(memory: &RingMemory<T>, tail: u32) {
+    // Partner: the producer's load-acquire of the consumer index before it writes over the slots
+    // (`__xskq_prod_nb_free`, pair C→D): our reads of them are done.
+    memory.consumer().store(tail, Ordering::Release);
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::push::at_most;
 use super::{ProducerRing, PushError, RingCorrupt};
-use crate::umem::{Frame, Holder, Lane, Place};
+use crate::error::{Error, Result};
+use crate::umem::{Frame, Holder, Lane, Place, UmemId};
 
 /// Frames on their way to the kernel, to be filled with received packets.
 ///
@@ -76,28 +77,41 @@ impl FillRing {
         frames: impl IntoIterator<Item = Frame>,
     ) -> Result<u32, PushError<Frame>> {
         let mut frames = frames.into_iter();
-        let umem = self.lane.umem();
-        let (id, layout, ledger, posted) = (umem.id(), umem.layout(), umem.entries(), self.posted);
-        let vacant = match self.ring.reserve(at_most(&frames)) {
-            Ok(vacant) => vacant,
-            Err(corrupt) => {
-                return frames
-                    .next()
-                    .map_or(Ok(0), |frame| Err(PushError::Corrupt(frame, corrupt)));
-            }
-        };
+        let (umem, posted) = (self.lane.umem().frames(), self.posted);
         let mut foreign = None;
-        let pushed = vacant.write_with(|| {
+        let pushed = self.ring.write_with(at_most(&frames), || {
             let frame = frames.next()?;
-            if frame.umem() != id {
+            if frame.umem() != umem.id() {
                 foreign = Some(frame);
                 return None;
             }
-            // The token ends here; from here on the ledger stands for it.
-            ledger.lend(frame.index(), posted);
-            Some(layout.base(frame.index()))
+            Some(umem.lend(frame, posted))
         });
-        foreign.map_or(Ok(pushed), |frame| Err(PushError::Foreign(frame)))
+        match (pushed, foreign) {
+            (Ok(pushed), None) => Ok(pushed),
+            (Ok(_), Some(frame)) => Err(PushError::Foreign(frame)),
+            (Err(corrupt), _) => {
+                frames.next().map_or(Ok(0), |frame| Err(PushError::Corrupt(frame, corrupt)))
+            }
+        }
+    }
+
+    /// The cursor, for addresses whose frames have been written down.
+    #[inline]
+    pub(super) fn cursor(&mut self) -> &mut ProducerRing<u64> {
+        &mut self.ring
+    }
+
+    /// The holder to write down for frames of the UMEM `umem`.
+    #[inline]
+    pub(super) fn holder_of(&self, umem: UmemId) -> Result<Holder> {
+        if umem == self.lane.umem().id() { Ok(self.posted) } else { Err(Error::Foreign) }
+    }
+
+    /// Whether it is one of the rings of `lane`.
+    #[inline]
+    pub(super) fn is_of(&self, lane: &Arc<Lane>) -> bool {
+        Arc::ptr_eq(&self.lane, lane)
     }
 
     /// Shows the kernel everything pushed so far.

@@ -107,10 +107,10 @@ impl LaneRings {
     #[cfg(all(target_os = "linux", not(loom)))]
     pub(crate) fn mapped(
         lane: &Arc<Lane>,
-        fill: RingMemory,
-        rx: RingMemory,
-        tx: RingMemory,
-        completion: RingMemory,
+        fill: RingMemory<u64>,
+        rx: RingMemory<Descriptor>,
+        tx: RingMemory<Descriptor>,
+        completion: RingMemory<u64>,
     ) -> Self {
         Self::new(
             lane,

@@ -14,16 +14,17 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+use super::slot::Slot;
 use crate::sync::{AtomicU32, AtomicU64};
 #[cfg(all(target_os = "linux", not(loom)))]
 use crate::sys::mmap::RingMapping;
 
 /// The words of one ring as seen from one of its ends.
-pub(crate) struct RingMemory {
+pub(crate) struct RingMemory<T: Slot> {
     producer: NonNull<AtomicU32>,
     consumer: NonNull<AtomicU32>,
     flags: NonNull<AtomicU32>,
-    words: NonNull<[AtomicU64]>,
+    cells: NonNull<[T::Cell]>,
     #[expect(dead_code, reason = "keeps the memory alive")]
     owner: Owner,
 }
@@ -57,21 +58,21 @@ struct HeapRing {
     words: Box<[AtomicU64]>,
 }
 
-impl RingMemory {
-    /// Both ends of a ring of `words` slot words on the heap.
-    pub(crate) fn heap(words: usize, start: u32) -> (Self, Self) {
+impl<T: Slot> RingMemory<T> {
+    /// Both ends of a ring on the heap.
+    pub(crate) fn heap(slots: u32, start: u32) -> (Self, Self) {
         let ring = Arc::new(HeapRing {
             producer: AtomicU32::new(start),
             consumer: AtomicU32::new(start),
             flags: AtomicU32::new(0),
-            words: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            words: (0..slots as usize * T::WORDS).map(|_| AtomicU64::new(0)).collect(),
         });
         // [ring-mapped]: references give aligned pointers into an allocation that `owner` keeps.
         let end = |ring: Arc<HeapRing>| Self {
             producer: NonNull::from(&ring.producer),
             consumer: NonNull::from(&ring.consumer),
             flags: NonNull::from(&ring.flags),
-            words: NonNull::from(&*ring.words),
+            cells: NonNull::from(T::cells(&ring.words)),
             owner: Owner::Heap(ring),
         };
         (end(ring.clone()), end(ring))
@@ -81,7 +82,7 @@ impl RingMemory {
     ///
     /// `None` if an offset does not fit the mapping: the kernel's numbers are input.
     #[cfg(all(target_os = "linux", not(loom)))]
-    pub(crate) fn mapped(mapping: RingMapping, at: RingOffsets, words: usize) -> Option<Self> {
+    pub(crate) fn mapped(mapping: RingMapping, at: RingOffsets, slots: u32) -> Option<Self> {
         let base = mapping.base();
         // [ring-mapped]: `part` proves each part aligned (the base is page-aligned) and inside.
         let part = |offset: usize, size: usize, align: usize| {
@@ -89,13 +90,14 @@ impl RingMemory {
             // SAFETY: `offset` lies within the mapping's single allocation.
             (inside && offset.is_multiple_of(align)).then(|| unsafe { base.add(offset) })
         };
-        let slots =
-            part(at.slots, words.checked_mul(size_of::<AtomicU64>())?, align_of::<AtomicU64>())?;
+        let slots = slots as usize;
+        let cells =
+            part(at.slots, slots.checked_mul(size_of::<T::Cell>())?, align_of::<T::Cell>())?;
         Some(Self {
             producer: part(at.producer, size_of::<AtomicU32>(), align_of::<AtomicU32>())?.cast(),
             consumer: part(at.consumer, size_of::<AtomicU32>(), align_of::<AtomicU32>())?.cast(),
             flags: part(at.flags, size_of::<AtomicU32>(), align_of::<AtomicU32>())?.cast(),
-            words: NonNull::slice_from_raw_parts(slots.cast(), words),
+            cells: NonNull::slice_from_raw_parts(cells.cast(), slots),
             owner: Owner::Mapped(mapping),
         })
     }
@@ -121,22 +123,22 @@ impl RingMemory {
         unsafe { self.flags.as_ref() }
     }
 
-    /// The words of all slots.
+    /// The slots: a power of two of them.
     #[inline]
-    pub(crate) fn words(&self) -> &[AtomicU64] {
+    pub(crate) fn cells(&self) -> &[T::Cell] {
         // SAFETY: [ring-mapped], and `owner` outlives `&self`.
-        unsafe { self.words.as_ref() }
+        unsafe { self.cells.as_ref() }
     }
 }
 
 // SAFETY: [ring-mapped]: nothing but atomics is reached through the pointers, and `owner` may be
 // dropped on any thread (an `Arc` of atomics, or an munmap).
-unsafe impl Send for RingMemory {}
-// SAFETY: as for `Send`: `&RingMemory` gives nothing but `&AtomicU32` and `&[AtomicU64]`.
-unsafe impl Sync for RingMemory {}
+unsafe impl<T: Slot> Send for RingMemory<T> {}
+// SAFETY: as for `Send`: `&RingMemory` gives nothing but references to atomics.
+unsafe impl<T: Slot> Sync for RingMemory<T> {}
 
-impl fmt::Debug for RingMemory {
+impl<T: Slot> fmt::Debug for RingMemory<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RingMemory").field("words", &self.words.len()).finish_non_exhaustive()
+        f.debug_struct("RingMemory").field("slots", &self.cells.len()).finish_non_exhaustive()
     }
 }

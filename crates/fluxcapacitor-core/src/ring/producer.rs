@@ -1,11 +1,9 @@
 //! The producing end of a ring.
 
-use std::marker::PhantomData;
-
 use super::RingCorrupt;
 use super::memory::RingMemory;
+use super::run::run;
 use super::slot::Slot;
-use super::window::Window;
 use crate::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use crate::sync::fence;
 
@@ -17,7 +15,8 @@ const XDP_RING_NEED_WAKEUP: u32 = 1 << 0;
 /// Values are written first and become visible together by [`ProducerRing::publish`].
 #[derive(Debug)]
 pub struct ProducerRing<T: Slot> {
-    memory: RingMemory,
+    memory: RingMemory<T>,
+    size: u32,
     /// Our index: the next slot to write.
     head: u32,
     /// Our index as the peer sees it.
@@ -25,19 +24,19 @@ pub struct ProducerRing<T: Slot> {
     /// The peer's index, as last seen: the first slot that it has not taken.
     tail_seen: u32,
     corrupt: bool,
-    _slot: PhantomData<T>,
 }
 
 impl<T: Slot> ProducerRing<T> {
-    pub(super) fn new(memory: RingMemory) -> Self {
+    pub(super) fn new(memory: RingMemory<T>) -> Self {
         let head = memory.producer().load(Relaxed);
-        Self { memory, head, published: head, tail_seen: head, corrupt: false, _slot: PhantomData }
+        let size = memory.cells().len() as u32;
+        Self { memory, size, head, published: head, tail_seen: head, corrupt: false }
     }
 
     /// Number of slots.
     #[inline]
     pub fn size(&self) -> u32 {
-        self.cells().len() as u32
+        self.size
     }
 
     /// How many values fit now; looks at the peer's index only when fewer than `want` are known to.
@@ -46,22 +45,45 @@ impl<T: Slot> ProducerRing<T> {
     /// [`RingCorrupt`] if the peer's index is out of its window, now or ever before.
     #[inline]
     pub fn room(&mut self, want: u32) -> Result<u32, RingCorrupt> {
-        let known = self.size() - self.head.wrapping_sub(self.tail_seen);
+        let known = self.size - self.head.wrapping_sub(self.tail_seen);
         if known >= want { Ok(known) } else { self.look() }
     }
 
-    /// Up to `max` vacant slots to write into; none if the ring is full.
+    /// Writes what `next` makes, up to `max` values, until it makes no more or the ring is full; says
+    /// how many it wrote. `next` is not asked for a value that would not fit.
+    ///
+    /// If `next` panics, what was written before is written.
     ///
     /// # Errors
     /// As [`ProducerRing::room`].
     #[inline]
-    pub fn reserve(&mut self, max: u32) -> Result<Vacant<'_, T>, RingCorrupt> {
+    pub fn write_with(
+        &mut self,
+        max: u32,
+        mut next: impl FnMut() -> Option<T>,
+    ) -> Result<u32, RingCorrupt> {
         let count = self.room(max)?.min(max);
-        Ok(Vacant {
-            window: Window::new(T::cells(self.memory.words()), self.head, count),
-            written: 0,
-            head: &mut self.head,
-        })
+        let mut left = count;
+        // Round the end of the ring it takes two runs.
+        while left > 0 {
+            let (cells, mut written) = self.run(left);
+            for cell in cells {
+                let Some(value) = next() else { return Ok(count - left + written.count) };
+                value.store(cell);
+                written.count += 1;
+            }
+            left -= written.count;
+        }
+        Ok(count)
+    }
+
+    /// Up to `count` vacant slots, and the guard that counts those that are written.
+    ///
+    /// `count` is at most what [`ProducerRing::room`] has said.
+    #[inline]
+    pub(super) fn run(&mut self, count: u32) -> (&[T::Cell], Written<'_>) {
+        let cells = run(self.memory.cells(), self.head, count);
+        (cells, Written { count: 0, head: &mut self.head })
     }
 
     /// Writes one value; gives it back if the ring is full.
@@ -71,7 +93,7 @@ impl<T: Slot> ProducerRing<T> {
     #[inline]
     pub fn push(&mut self, value: T) -> Result<Result<(), T>, RingCorrupt> {
         let mut value = Some(value);
-        self.reserve(1)?.write_with(|| value.take());
+        self.write_with(1, || value.take())?;
         Ok(value.map_or(Ok(()), Err))
     }
 
@@ -101,7 +123,7 @@ impl<T: Slot> ProducerRing<T> {
     #[inline]
     pub fn occupancy(&self) -> u32 {
         let tail = self.memory.consumer().load(Relaxed);
-        self.published.wrapping_sub(tail).min(self.size())
+        self.published.wrapping_sub(tail).min(self.size)
     }
 
     /// Moves the index that the peer sees, to a value that may be a lie. For hostile peers in tests:
@@ -116,66 +138,29 @@ impl<T: Slot> ProducerRing<T> {
         // has read the slots that we are about to write over.
         let tail = self.memory.consumer().load(Acquire);
         let used = self.head.wrapping_sub(tail);
-        if self.corrupt || used > self.size() {
+        if self.corrupt || used > self.size {
             self.corrupt = true;
             // Known room: none, so that every later call looks, and fails, again.
-            self.tail_seen = self.head.wrapping_sub(self.size());
-            return Err(RingCorrupt { ours: self.head, theirs: tail, size: self.size() });
+            self.tail_seen = self.head.wrapping_sub(self.size);
+            return Err(RingCorrupt { ours: self.head, theirs: tail, size: self.size });
         }
         self.tail_seen = tail;
-        Ok(self.size() - used)
-    }
-
-    #[inline]
-    fn cells(&self) -> &[T::Cell] {
-        T::cells(self.memory.words())
+        Ok(self.size - used)
     }
 }
 
-/// Vacant slots of a [`ProducerRing`], to be written in order.
+/// Counts the values that are written to a run: they are in the ring when it is dropped.
 ///
-/// What was written counts when this is dropped, and is seen by the peer after
-/// [`ProducerRing::publish`]. If this is forgotten (`mem::forget`), nothing was written.
+/// The peer sees them after [`ProducerRing::publish`].
 #[derive(Debug)]
-#[must_use = "nothing is written until a value is"]
-pub struct Vacant<'r, T: Slot> {
-    window: Window<'r, T::Cell>,
-    /// Slots that hold a value; also right when the maker of values panics.
-    written: u32,
+pub(super) struct Written<'r> {
+    pub(super) count: u32,
     head: &'r mut u32,
 }
 
-impl<T: Slot> Vacant<'_, T> {
-    /// How many slots there are.
-    #[inline]
-    pub fn len(&self) -> u32 {
-        self.window.len()
-    }
-
-    /// Whether there is no slot: the ring is full.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Writes what `next` makes into the slots, until it makes no more or there is no slot left, and
-    /// says how many it wrote. `next` is not asked for a value that would not fit.
-    #[inline]
-    pub fn write_with(mut self, mut next: impl FnMut() -> Option<T>) -> u32 {
-        for run in self.window.runs() {
-            for cell in run {
-                let Some(value) = next() else { return self.written };
-                value.store(cell);
-                self.written += 1;
-            }
-        }
-        self.written
-    }
-}
-
-impl<T: Slot> Drop for Vacant<'_, T> {
+impl Drop for Written<'_> {
     #[inline]
     fn drop(&mut self) {
-        *self.head = self.head.wrapping_add(self.written);
+        *self.head = self.head.wrapping_add(self.count);
     }
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::consumer::Taken;
-use super::{ConsumerRing, Descriptor, RingCorrupt, XDP_PKT_CONTD};
-use crate::umem::{Entries, Frame, Holder, Lane, Layout, Place, Segment, UmemId};
+use super::transfer::{Step, transfer};
+use super::{ConsumerRing, Descriptor, FillRing, RingCorrupt, TxRing, XDP_PKT_CONTD};
+use crate::error::{Error, Result};
+use crate::umem::{Frames, Holder, Lane, Place, Segment};
 
 /// Packets that the kernel has received.
 ///
@@ -33,15 +35,75 @@ impl RxRing {
     /// [`RingCorrupt`] if the kernel's index is out of its window.
     #[inline]
     pub fn receive(&mut self, max: u32) -> Result<Received<'_>, RingCorrupt> {
-        let umem = self.lane.umem();
         Ok(Received {
             taken: self.ring.take(max)?,
-            ledger: umem.entries(),
-            layout: umem.layout(),
-            id: umem.id(),
+            umem: self.lane.umem().frames(),
             posted: self.posted,
             rejected: &mut self.rejected,
         })
+    }
+
+    /// Lends up to `max` packets to `look`, posts the frame of each straight back to `fill`, and says
+    /// how many. The shortest way to look at packets and drop them.
+    ///
+    /// Stops early where either ring ends in memory. If `look` panics, its packet is still in the ring.
+    ///
+    /// # Errors
+    /// [`Error::Ring`] if a ring is corrupt; [`Error::Invalid`] if `fill` is not of the same lane.
+    #[inline]
+    pub fn recycle(
+        &mut self,
+        fill: &mut FillRing,
+        max: u32,
+        mut look: impl FnMut(&mut [u8]),
+    ) -> Result<u32> {
+        if !fill.is_of(&self.lane) {
+            return Err(Error::invalid(
+                "fill ring",
+                "of another lane",
+                "packets go back where they came from",
+            ));
+        }
+        let (umem, posted, rejected) = (self.lane.umem().frames(), self.posted, &mut self.rejected);
+        let moved = transfer(&mut self.ring, fill.cursor(), max, |descriptor: Descriptor| {
+            let Some(mut claim) = umem.claim(descriptor.addr, descriptor.extent(), posted) else {
+                *rejected += 1;
+                return Step::Skip;
+            };
+            look(claim.bytes_mut());
+            Step::Move(claim.lend(posted))
+        });
+        Ok(moved?)
+    }
+
+    /// Lends up to `max` packets to `edit`, pushes each to `tx` as it is then, and says how many. The
+    /// shortest way to change packets and send them on.
+    ///
+    /// Stops early where either ring ends in memory. If `edit` panics, its packet is still in the ring.
+    ///
+    /// # Errors
+    /// [`Error::Ring`] if a ring is corrupt; [`Error::Foreign`] if `tx` is of another UMEM.
+    #[inline]
+    pub fn forward(
+        &mut self,
+        tx: &mut TxRing,
+        max: u32,
+        mut edit: impl FnMut(&mut [u8]),
+    ) -> Result<u32> {
+        let (umem, from, rejected) = (self.lane.umem().frames(), self.posted, &mut self.rejected);
+        let to = tx.holder_of(umem.id())?;
+        let moved = transfer(&mut self.ring, tx.cursor(), max, |descriptor: Descriptor| {
+            // A packet of length 0 is nothing that can be sent.
+            let claim = umem.claim(descriptor.addr, descriptor.extent(), from);
+            let Some(mut claim) = claim.filter(|_| descriptor.len > 0) else {
+                *rejected += 1;
+                return Step::Skip;
+            };
+            edit(claim.bytes_mut());
+            claim.lend(to);
+            Step::Move(descriptor)
+        });
+        Ok(moved?)
     }
 
     /// Receives one packet.
@@ -107,9 +169,7 @@ impl RxRing {
 #[must_use = "packets that are not taken out of it stay in the ring"]
 pub struct Received<'r> {
     taken: Taken<'r, Descriptor>,
-    ledger: Entries<'r>,
-    layout: Layout,
-    id: UmemId,
+    umem: Frames<'r>,
     posted: Holder,
     rejected: &'r mut u64,
 }
@@ -121,15 +181,10 @@ impl Iterator for Received<'_> {
     fn next(&mut self) -> Option<Segment> {
         loop {
             let Descriptor { addr, len, options } = self.taken.next()?;
-            let (index, start) = self.layout.split(addr);
-            if u64::from(start) + u64::from(len) <= u64::from(self.layout.frame_size()) {
-                // Cleared before the token exists, so that the same address once more is refused.
-                if let Some(index) = self.ledger.reclaim(index, self.posted) {
-                    let frame = Frame::new(index, self.id);
-                    return Some(Segment::new(frame, start, len, options & XDP_PKT_CONTD != 0));
-                }
+            match self.umem.claim(addr, u64::from(len), self.posted) {
+                Some(claim) => return Some(claim.into_segment(options & XDP_PKT_CONTD != 0)),
+                None => *self.rejected += 1,
             }
-            *self.rejected += 1;
         }
     }
 

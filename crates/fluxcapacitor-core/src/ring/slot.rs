@@ -45,6 +45,15 @@ pub struct Descriptor {
     pub options: u32,
 }
 
+impl Descriptor {
+    /// The length of a packet in a single segment; more than any frame has if an option is set, so that
+    /// one comparison refuses both.
+    #[inline]
+    pub(super) const fn extent(&self) -> u64 {
+        (self.options as u64) << 32 | self.len as u64
+    }
+}
+
 impl Slot for u64 {
     type Cell = AtomicU64;
     const WORDS: usize = 1;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::push::at_most;
 use super::{Descriptor, ProducerRing, PushError, RingCorrupt};
-use crate::umem::{Holder, Lane, Place, Segment};
+use crate::error::{Error, Result};
+use crate::umem::{Holder, Lane, Place, Segment, UmemId};
 
 /// Packets on their way to the wire.
 ///
@@ -72,36 +73,42 @@ impl TxRing {
         packets: impl IntoIterator<Item = Segment>,
     ) -> Result<u32, PushError<Segment>> {
         let mut packets = packets.into_iter();
-        let umem = self.lane.umem();
-        let (id, layout, ledger, queued) = (umem.id(), umem.layout(), umem.entries(), self.queued);
-        let vacant = match self.ring.reserve(at_most(&packets)) {
-            Ok(vacant) => vacant,
-            Err(corrupt) => {
-                return packets
-                    .next()
-                    .map_or(Ok(0), |packet| Err(PushError::Corrupt(packet, corrupt)));
-            }
-        };
+        let (umem, queued) = (self.lane.umem().frames(), self.queued);
         let mut refused = None;
-        let pushed = vacant.write_with(|| {
+        let pushed = self.ring.write_with(at_most(&packets), || {
             let packet = packets.next()?;
             // [in-chunk] holds already: what is left to refuse is another UMEM's, empty or a chain.
-            if packet.frame().umem() != id || packet.is_empty() || packet.continues() {
+            if packet.frame().umem() != umem.id() || packet.is_empty() || packet.continues() {
                 refused = Some(packet);
                 return None;
             }
             let (start, len) = (packet.start(), packet.len());
-            let index = packet.into_frame().index();
-            // The token ends here; from here on the ledger stands for it.
-            ledger.lend(index, queued);
-            Some(Descriptor { addr: layout.base(index) + u64::from(start), len, options: 0 })
+            let addr = umem.lend(packet.into_frame(), queued) + u64::from(start);
+            Some(Descriptor { addr, len, options: 0 })
         });
-        match refused {
-            None => Ok(pushed),
-            Some(packet) if packet.frame().umem() != id => Err(PushError::Foreign(packet)),
-            Some(packet) if packet.is_empty() => Err(PushError::Empty(packet)),
-            Some(packet) => Err(PushError::Continued(packet)),
+        match (pushed, refused) {
+            (Ok(pushed), None) => Ok(pushed),
+            (Ok(_), Some(packet)) if packet.frame().umem() != umem.id() => {
+                Err(PushError::Foreign(packet))
+            }
+            (Ok(_), Some(packet)) if packet.is_empty() => Err(PushError::Empty(packet)),
+            (Ok(_), Some(packet)) => Err(PushError::Continued(packet)),
+            (Err(corrupt), _) => {
+                packets.next().map_or(Ok(0), |packet| Err(PushError::Corrupt(packet, corrupt)))
+            }
         }
+    }
+
+    /// The cursor, for addresses whose frames have been written down.
+    #[inline]
+    pub(super) fn cursor(&mut self) -> &mut ProducerRing<Descriptor> {
+        &mut self.ring
+    }
+
+    /// The holder to write down for frames of the UMEM `umem`.
+    #[inline]
+    pub(super) fn holder_of(&self, umem: UmemId) -> Result<Holder> {
+        if umem == self.lane.umem().id() { Ok(self.queued) } else { Err(Error::Foreign) }
     }
 
     /// Shows the kernel everything pushed so far.

@@ -26,7 +26,7 @@ use rustix::net::{
 
 use super::mmap::RingMapping;
 use crate::error::{Error, Result};
-use crate::ring::{Descriptor, LaneRings, RingMemory, RingOffsets, RingSizes, Slot};
+use crate::ring::{LaneRings, RingMemory, RingOffsets, RingSizes, Slot};
 use crate::umem::Lane;
 
 /// `XDP_MAX_TX_SKB_BUDGET` (`include/uapi/linux/if_xdp.h`, since 6.17).
@@ -155,32 +155,39 @@ impl XdpSocket {
             .map_err(|errno| Error::sys("getsockopt(XDP_MMAP_OFFSETS)", errno))?;
         Ok(LaneRings::mapped(
             &self.lane,
-            self.map::<u64>(XDP_UMEM_PGOFF_FILL_RING, at.fr, sizes.fill)?,
-            self.map::<Descriptor>(XDP_PGOFF_RX_RING, at.rx, sizes.rx)?,
-            self.map::<Descriptor>(XDP_PGOFF_TX_RING, at.tx, sizes.tx)?,
-            self.map::<u64>(XDP_UMEM_PGOFF_COMPLETION_RING, at.cr, sizes.completion)?,
+            self.map(XDP_UMEM_PGOFF_FILL_RING, at.fr, sizes.fill)?,
+            self.map(XDP_PGOFF_RX_RING, at.rx, sizes.rx)?,
+            self.map(XDP_PGOFF_TX_RING, at.tx, sizes.tx)?,
+            self.map(XDP_UMEM_PGOFF_COMPLETION_RING, at.cr, sizes.completion)?,
         ))
     }
 
     /// Maps one ring, at the offsets that the kernel says.
-    fn map<T: Slot>(&self, page_offset: u64, at: XdpRingOffset, size: u32) -> Result<RingMemory> {
+    fn map<T: Slot>(
+        &self,
+        page_offset: u64,
+        at: XdpRingOffset,
+        size: u32,
+    ) -> Result<RingMemory<T>> {
         let flags = at
             .flags
             .ok_or(Error::Unsupported { what: "ring flags (need_wakeup)", since: "5.4" })?;
         let impossible =
             || Error::invalid("ring offsets", format!("{at:?}"), "the kernel's make no sense");
         let offset = |offset: u64| usize::try_from(offset).map_err(|_| impossible());
-        let words = size as usize * T::WORDS;
         let offsets = RingOffsets {
             producer: offset(at.producer)?,
             consumer: offset(at.consumer)?,
             flags: offset(flags)?,
             slots: offset(at.desc)?,
         };
-        let len = offsets.slots.checked_add(words * size_of::<u64>()).ok_or_else(impossible)?;
+        let len = offsets
+            .slots
+            .checked_add(size as usize * size_of::<T::Cell>())
+            .ok_or_else(impossible)?;
         let mapping = RingMapping::new(self.fd.as_fd(), page_offset, len)
             .map_err(|source| Error::sys("mmap of a ring", source))?;
-        RingMemory::mapped(mapping, offsets, words).ok_or_else(impossible)
+        RingMemory::mapped(mapping, offsets, size).ok_or_else(impossible)
     }
 
     /// Binds to a queue of an interface, once.

@@ -83,16 +83,25 @@ impl Layout {
 
     /// Offset of a frame's first byte from the start of the UMEM.
     #[inline]
-    pub(crate) const fn base(&self, index: u32) -> u64 {
+    pub(crate) const fn base(&self, index: usize) -> u64 {
         (index as u64) << self.shift
     }
 
-    /// The one place where an address from a ring becomes a frame and an offset into it.
+    /// The one place where an address from a ring becomes a frame, and the room from there to the end
+    /// of the frame, in bytes.
     ///
     /// The frame may not exist: whoever asks the ledger finds out.
     #[inline]
     pub(crate) const fn split(&self, addr: u64) -> (u64, u32) {
-        (addr >> self.shift, addr as u32 & (self.frame_size() - 1))
+        // Frame size less offset, in one operation less.
+        let room = (addr as u32 | !(self.frame_size() - 1)).wrapping_neg();
+        (addr >> self.shift, room)
+    }
+
+    /// Offset of an address into its frame.
+    #[inline]
+    pub(crate) const fn start(&self, addr: u64) -> u32 {
+        addr as u32 & (self.frame_size() - 1)
     }
 }
 
@@ -114,9 +123,10 @@ mod tests {
     #[test]
     fn addresses_fall_apart_into_frame_and_offset() {
         let layout = Layout::new(2048, 8, 0).unwrap();
-        assert_eq!(layout.split(0), (0, 0));
-        assert_eq!(layout.split(layout.base(7) + 256), (7, 256));
-        assert_eq!(layout.split(u64::MAX), (u64::MAX >> 11, 2047));
+        assert_eq!(layout.split(0), (0, 2048));
+        assert_eq!(layout.split(layout.base(7) + 256), (7, 2048 - 256));
+        assert_eq!(layout.split(u64::MAX), (u64::MAX >> 11, 1));
+        assert_eq!(layout.start(layout.base(7) + 256), 256);
         assert_eq!(layout.packet_max(), 1792);
     }
 }

@@ -81,26 +81,25 @@ impl Entries<'_> {
     /// Writes down that the user's frame goes `to` a lane. Comes before its address is written into
     /// a ring.
     #[inline]
-    pub(crate) fn lend(self, index: u32, to: Holder) {
-        if let Some(entry) = self.0.get(index as usize) {
-            // Release: whoever finds this state, on any thread, sees all we did with the frame
-            // before (partner: the Acquire in `reclaim`).
-            entry.store(to.0, Release);
-        }
+    pub(crate) fn lend(self, index: usize, to: Holder) {
+        // A token's index is one that the ledger has: this never panics.
+        // Release: whoever finds this state, on any thread, sees all we did with the frame before
+        // (partner: the Acquire in `reclaim`).
+        self.0[index].store(to.0, Release);
     }
 
     /// Takes a frame back, if it exists and is out with `from`.
     ///
     /// Comes before a token or a view of the frame exists.
     #[inline]
-    pub(crate) fn reclaim(self, index: u64, from: Holder) -> Option<u32> {
-        let at = usize::try_from(index).ok()?;
-        let entry = self.0.get(at)?;
+    pub(crate) fn reclaim(self, index: u64, from: Holder) -> Option<usize> {
+        let index = usize::try_from(index).ok()?;
+        let entry = self.0.get(index)?;
         if entry.load(Acquire) != from.0 && cfg!(not(fluxcap_ledger_unchecked)) {
             return None;
         }
         entry.store(Holder::USER.0, Relaxed);
-        Some(index as u32)
+        Some(index)
     }
 
     /// Who holds each frame at about this moment, in the order of the frames.

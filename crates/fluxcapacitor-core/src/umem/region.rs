@@ -12,6 +12,7 @@ use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use super::claim::Frames;
 use super::lane::LaneTable;
 use super::ledger::{Entries, Ledger};
 use super::memory::Memory;
@@ -225,7 +226,7 @@ impl UmemRegion {
             // [one-clearer]: the lane is closed, none of its rings exists any more, and taking its
             // number out of the table gave the right to sweep it to us alone.
             if let Some(index) = self.entries().reclaim(index, holder) {
-                let _same_umem = pool.give(Frame::new(index, self.id()));
+                let _same_umem = pool.give(Frame::new(index as u32, self.id()));
                 recovered += 1;
             }
         }
@@ -233,8 +234,14 @@ impl UmemRegion {
         Ok(recovered)
     }
 
+    /// What a batch of packets needs of the region.
     #[inline]
-    pub(crate) fn entries(&self) -> Entries<'_> {
+    pub(crate) fn frames(&self) -> Frames<'_> {
+        Frames::new(self, self.entries(), self.0.memory.base())
+    }
+
+    #[inline]
+    fn entries(&self) -> Entries<'_> {
         self.0.ledger.entries()
     }
 
@@ -276,7 +283,7 @@ impl UmemRegion {
         if frame.umem() != self.id() {
             return Err(Foreign(()));
         }
-        let offset = self.layout().base(frame.index()) as usize + start as usize;
+        let offset = self.layout().base(frame.index() as usize) as usize + start as usize;
         // SAFETY: a token's index is below the number of frames, and `start` within the frame, so the
         // offset is within (or at the end of) the region.
         Ok(unsafe { self.0.memory.base().add(offset) })

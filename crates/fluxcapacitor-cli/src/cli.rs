@@ -1,0 +1,192 @@
+//! The command line.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use fluxcapacitor::builder::{BusyPoll, FluxBuilder, ZeroCopy};
+use fluxcapacitor::hook::Attach;
+
+use crate::report::Output;
+use crate::{demo, run};
+
+/// Try, measure and debug AF_XDP.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not permitted. Standard output is data, standard error
+/// is talk.
+#[derive(Debug, Parser)]
+#[command(name = "fluxcap", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// See real packets cross two AF_XDP sockets on this machine, and not one lost
+    Demo(demo::Options),
+    /// Receive and drop
+    Rxdrop(RunOptions),
+    /// Send, as fast as the interface takes it
+    Txonly(TxOptions),
+    /// Swap the MAC addresses of what arrives, and send it back
+    L2fwd(RunOptions),
+}
+
+/// Runs the command that was given.
+pub fn run() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Rxdrop(options) => run::rxdrop(&options),
+        Command::Txonly(options) => run::txonly(&options),
+        Command::L2fwd(options) => run::l2fwd(&options),
+    }
+}
+
+/// What rxdrop, txonly and l2fwd have in common.
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    /// Network interface
+    #[arg(short, long, value_name = "IF", env = "FLUXCAP_INTERFACE")]
+    pub interface: String,
+
+    /// Queue of the interface, from 0
+    #[arg(short, long, value_name = "N", default_value_t = 0, env = "FLUXCAP_QUEUE")]
+    pub queue: u32,
+
+    /// Stop after this many seconds; without it, at SIGINT
+    #[arg(short, long, value_name = "S", value_parser = seconds, env = "FLUXCAP_SECONDS")]
+    pub seconds: Option<Duration>,
+
+    /// Packets per batch
+    #[arg(short, long, value_name = "B", default_value_t = 64, env = "FLUXCAP_BATCH",
+        value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub batch: u32,
+
+    /// Bytes per frame of packet memory: 2048 or 4096
+    #[arg(long, value_name = "F", default_value_t = 2048, env = "FLUXCAP_FRAME_SIZE")]
+    pub frame_size: u32,
+
+    /// How to wait when there is nothing to do
+    #[arg(short, long, default_value = "spin", env = "FLUXCAP_WAIT")]
+    pub wait: Wait,
+
+    /// Whether to go without copies
+    #[arg(short, long, value_name = "MODE", default_value = "prefer", env = "FLUXCAP_ZERO_COPY")]
+    pub zero_copy: ZeroCopyMode,
+
+    /// Where to run the XDP program
+    #[arg(short, long, value_name = "MODE", default_value = "auto", env = "FLUXCAP_ATTACH")]
+    pub attach: AttachTo,
+
+    /// What to print, once a second and at the end
+    #[arg(short, long, value_name = "FORM", default_value = "table", env = "FLUXCAP_OUTPUT")]
+    pub output: Output,
+}
+
+/// What txonly takes beyond that.
+#[derive(Debug, Args)]
+pub struct TxOptions {
+    #[command(flatten)]
+    pub run: RunOptions,
+
+    /// Bytes per packet, without the FCS
+    #[arg(short, long, value_name = "P", default_value_t = 60, env = "FLUXCAP_PACKET_SIZE")]
+    pub packet_size: u32,
+
+    /// Destination address; all stations by default
+    #[arg(short, long, value_name = "MAC", default_value = "ff:ff:ff:ff:ff:ff", value_parser = mac,
+        env = "FLUXCAP_DESTINATION")]
+    pub destination: [u8; 6],
+}
+
+/// How to wait when there is nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Wait {
+    /// Look at the rings again and again
+    Spin,
+    /// Sleep in poll(2)
+    Poll,
+    /// Have the kernel poll the queue, where the driver can
+    Busy,
+}
+
+/// Whether to go without copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ZeroCopyMode {
+    /// If the driver can
+    Prefer,
+    /// Or not at all
+    Require,
+    /// Never
+    Forbid,
+}
+
+/// Where to run the XDP program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AttachTo {
+    /// In the driver if it can, else generic
+    Auto,
+    /// In the driver
+    Native,
+    /// On socket buffers, in the stack
+    Generic,
+}
+
+impl RunOptions {
+    /// The socket that these options ask for.
+    pub fn builder(&self) -> FluxBuilder {
+        let builder = FluxBuilder::new(&self.interface)
+            .queue(self.queue)
+            .frame_size(self.frame_size)
+            .zero_copy(match self.zero_copy {
+                ZeroCopyMode::Prefer => ZeroCopy::Prefer,
+                ZeroCopyMode::Require => ZeroCopy::Require,
+                ZeroCopyMode::Forbid => ZeroCopy::Forbid,
+            })
+            .attach(match self.attach {
+                AttachTo::Auto => Attach::Auto,
+                AttachTo::Native => Attach::Native,
+                AttachTo::Generic => Attach::Generic,
+            });
+        match self.wait {
+            Wait::Busy => builder.busy_poll(BusyPoll { budget: self.batch, ..BusyPoll::default() }),
+            Wait::Spin | Wait::Poll => builder,
+        }
+    }
+}
+
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn mac(text: &str) -> Result<[u8; 6], String> {
+    let bytes: Vec<u8> = text
+        .split(':')
+        .map(|byte| {
+            u8::from_str_radix(byte, 16)
+                .map_err(|_| "six bytes in hex, as 02:00:00:00:00:01".to_owned())
+        })
+        .collect::<Result<_, _>>()?;
+    bytes.try_into().map_err(|_| "six bytes, as 02:00:00:00:00:01".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_and_addresses_are_read_or_refused() {
+        assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
+        assert!(seconds("-1").is_err() && seconds("x").is_err() && seconds("1e300").is_err());
+        assert_eq!(mac("02:00:00:00:00:b1"), Ok([2, 0, 0, 0, 0, 0xb1]));
+        assert!(mac("02:00:00:00:00").is_err() && mac("02:00:00:00:00:123").is_err());
+    }
+}

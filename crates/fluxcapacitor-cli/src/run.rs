@@ -1,0 +1,138 @@
+//! The tools that drive one queue: rxdrop, txonly and l2fwd, and the loop that they share.
+
+mod l2fwd;
+mod rxdrop;
+mod txonly;
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use fluxcapacitor::raw::{Interest, Waited};
+use fluxcapacitor::{Error, FluxRaw};
+
+use crate::cli::{RunOptions, TxOptions, Wait};
+use crate::report::{Counts, Report};
+use crate::stop::Stop;
+
+/// How many turns to take between looks at the clock.
+const TURNS_PER_LOOK: u32 = 256;
+
+/// How long to sleep at most before the clock and the signals are looked at.
+const NAP: Duration = Duration::from_millis(100);
+
+/// How long the packets in flight have to come home at the end.
+const DRAIN_MAX: Duration = Duration::from_secs(1);
+
+/// One way to drive a queue.
+trait Tool {
+    /// What it waits for.
+    const INTEREST: Interest;
+
+    /// Moves at most a batch each way; says how many packets it moved.
+    fn turn(&mut self, raw: &mut FluxRaw) -> Result<u32, Error>;
+
+    /// As `turn`, but takes on nothing new; says how many packets are still in flight.
+    fn drain(&mut self, raw: &mut FluxRaw) -> Result<u64, Error>;
+
+    /// What was moved so far.
+    fn counts(&self) -> Counts;
+}
+
+/// Receives and drops.
+pub fn rxdrop(options: &RunOptions) -> anyhow::Result<()> {
+    let raw = open(options)?;
+    drive(options, raw, rxdrop::RxDrop::new(options.batch))
+}
+
+/// Swaps MAC addresses and sends back.
+pub fn l2fwd(options: &RunOptions) -> anyhow::Result<()> {
+    let raw = open(options)?;
+    drive(options, raw, l2fwd::L2Fwd::new(options.batch))
+}
+
+/// Sends.
+pub fn txonly(options: &TxOptions) -> anyhow::Result<()> {
+    let packet = txonly::packet(options.packet_size, options.destination)?;
+    let raw = open(&options.run)?;
+    drive(&options.run, raw, txonly::TxOnly::new(options.run.batch, packet))
+}
+
+fn open(options: &RunOptions) -> anyhow::Result<FluxRaw> {
+    let raw =
+        options.builder().build_raw().with_context(|| format!("opening {}", options.interface))?;
+    eprintln!("{}", raw.granted());
+    for shortfall in raw.granted().shortfalls() {
+        eprintln!("  {shortfall}");
+    }
+    Ok(raw)
+}
+
+/// Turns until it is time to stop, drains, and prints as it goes.
+fn drive<T: Tool>(options: &RunOptions, mut raw: FluxRaw, mut tool: T) -> anyhow::Result<()> {
+    let stop = Stop::new(options.seconds)?;
+    let mut report = Report::new(options.output)?;
+    let (mut next_line, mut next_look) = (Duration::from_secs(1), NAP);
+
+    loop {
+        for _ in 0..TURNS_PER_LOOK {
+            let idle = match tool.turn(&mut raw) {
+                Ok(moved) => moved == 0,
+                Err(error) => stand(error)?,
+            };
+            if idle && options.wait != Wait::Spin && rest(options.wait, &raw, T::INTEREST)? {
+                break;
+            }
+        }
+        let elapsed = stop.elapsed();
+        if stop.is_due(elapsed) {
+            break;
+        }
+        if elapsed >= next_line {
+            report.line(elapsed, counts(&tool, &raw), false)?;
+            next_line += Duration::from_secs(1);
+        }
+        // A spinning loop makes no system call that would tell that the link is lost.
+        if elapsed >= next_look {
+            raw.wait(T::INTEREST, Duration::ZERO)?;
+            next_look = elapsed + NAP;
+        }
+    }
+
+    let stopped = stop.elapsed();
+    while tool.drain(&mut raw).or_else(|error| stand(error).map(|_| 1))? > 0 {
+        if stop.elapsed() - stopped >= DRAIN_MAX {
+            break;
+        }
+    }
+    report.line(stop.elapsed(), counts(&tool, &raw), true)?;
+    Ok(())
+}
+
+/// Waits, not in a loop of ours; says whether it has slept, so that the clock should be looked at.
+fn rest(wait: Wait, raw: &FluxRaw, interest: Interest) -> Result<bool, Error> {
+    match wait {
+        Wait::Spin => Ok(false),
+        Wait::Busy => raw.device().kick_rx().map(|_| false).or_else(stand),
+        Wait::Poll => {
+            // The nap was cut short by packets: they come first.
+            let waited = raw.wait(interest, NAP)?;
+            Ok(waited != Waited::Ready)
+        }
+    }
+}
+
+/// A link that is down may come back: it is waited for.
+fn stand(error: Error) -> Result<bool, Error> {
+    match error {
+        Error::LinkDown => {
+            thread::sleep(NAP);
+            Ok(true)
+        }
+        error => Err(error),
+    }
+}
+
+fn counts<T: Tool>(tool: &T, raw: &FluxRaw) -> Counts {
+    Counts { kicks: raw.device().kicks(), ..tool.counts() }
+}

@@ -1,0 +1,115 @@
+//! Send, as fast as the interface takes it.
+
+use fluxcapacitor::raw::Interest;
+use fluxcapacitor::{Error, FluxRaw, Result};
+
+use super::Tool;
+use crate::report::Counts;
+
+/// Sends the same packet out of every free frame; frames that were sent go straight out again.
+#[derive(Debug)]
+pub struct TxOnly {
+    batch: u32,
+    packet: Vec<u8>,
+    submitted: u64,
+    completed: u64,
+}
+
+impl TxOnly {
+    pub fn new(batch: u32, packet: Vec<u8>) -> Self {
+        Self { batch, packet, submitted: 0, completed: 0 }
+    }
+
+    /// Writes the packet into up to a batch of frames that have not been used yet.
+    fn prime(&mut self, raw: &mut FluxRaw) -> Result<()> {
+        for frame in raw.pool.drain().take(self.batch as usize) {
+            let segment = raw.umem.write(frame, &self.packet).map_err(|_| {
+                Error::invalid("packet size", self.packet.len(), "it must fit a frame")
+            })?;
+            raw.tx.push(segment).map_err(|_| Error::Foreign)?;
+            self.submitted += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Tool for TxOnly {
+    const INTEREST: Interest = Interest::Tx;
+
+    #[inline(never)]
+    fn turn(&mut self, raw: &mut FluxRaw) -> Result<u32> {
+        // The bytes of a frame that was sent are as they were.
+        let len = self.packet.len();
+        let moved = raw.completion.resend(&mut raw.tx, self.batch, |_| len)?;
+        self.completed += u64::from(moved);
+        self.submitted += u64::from(moved);
+        if !raw.pool.is_empty() {
+            self.prime(raw)?;
+        }
+        raw.flush()?;
+        Ok(moved)
+    }
+
+    fn drain(&mut self, raw: &mut FluxRaw) -> Result<u64> {
+        raw.flush()?;
+        self.completed += u64::from(raw.reclaim()?);
+        Ok(self.submitted - self.completed)
+    }
+
+    fn counts(&self) -> Counts {
+        let bytes = self.completed * self.packet.len() as u64;
+        Counts { tx_packets: self.completed, tx_bytes: bytes, ..Counts::default() }
+    }
+}
+
+/// Bytes of the headers below.
+const HEADERS: usize = 14 + 20 + 8;
+
+/// The smallest packet that Ethernet carries, without the FCS.
+const PACKET_MIN: u32 = 60;
+
+/// A UDP packet to the discard port, between addresses set aside for benchmarks (RFC 2544).
+pub fn packet(size: u32, destination: [u8; 6]) -> Result<Vec<u8>> {
+    if !(PACKET_MIN..=4096).contains(&size) {
+        return Err(Error::invalid(
+            "packet size",
+            size,
+            format!("from {PACKET_MIN} bytes up to what fits a frame"),
+        ));
+    }
+    let mut packet = vec![0; size as usize];
+    let len = size as u16 - 14;
+    packet[..6].copy_from_slice(&destination);
+    packet[6..14].copy_from_slice(&[0x02, 0, 0, 0, 0, 0x01, 0x08, 0x00]);
+    let ip = &mut packet[14..34];
+    ip.copy_from_slice(&[0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 198, 18, 0, 1, 198, 18, 0, 2]);
+    ip[2..4].copy_from_slice(&len.to_be_bytes());
+    let checksum = internet_checksum(ip);
+    ip[10..12].copy_from_slice(&checksum.to_be_bytes());
+    // Source port 9, destination port 9, length, no checksum (RFC 768).
+    packet[34..38].copy_from_slice(&[0, 9, 0, 9]);
+    packet[38..40].copy_from_slice(&(len - 20).to_be_bytes());
+    debug_assert!(packet.len() >= HEADERS);
+    Ok(packet)
+}
+
+/// RFC 1071.
+fn internet_checksum(bytes: &[u8]) -> u16 {
+    let words = bytes.as_chunks::<2>().0;
+    let sum: u32 = words.iter().map(|word| u32::from(u16::from_be_bytes(*word))).sum();
+    !((sum & 0xffff) + (sum >> 16)) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_packet_is_a_valid_one() {
+        let packet = packet(60, [2, 0, 0, 0, 0, 9]).unwrap();
+        assert_eq!(internet_checksum(&packet[14..34]), 0);
+        assert_eq!(packet[16..18], 46u16.to_be_bytes());
+        assert_eq!(packet[38..40], 26u16.to_be_bytes());
+        assert!(super::packet(59, [0; 6]).is_err() && super::packet(5000, [0; 6]).is_err());
+    }
+}
