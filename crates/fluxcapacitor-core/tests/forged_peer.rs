@@ -191,7 +191,7 @@ fn no_descriptor_makes_a_second_token() {
     }
     let rejected: u64 =
         user.lanes.iter().map(|lane| lane.rx.rejected() + lane.completion.rejected()).sum();
-    assert!(user.taken > 50_000 && rejected > 50_000, "{} taken, {rejected} rejected", user.taken);
+    assert!(user.taken > 20_000 && rejected > 50_000, "{} taken, {rejected} rejected", user.taken);
 }
 
 #[test]
