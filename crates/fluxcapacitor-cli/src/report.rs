@@ -1,7 +1,10 @@
 //! What the tools print: counts, once a second and at the end.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -40,16 +43,78 @@ struct Line {
     is_final: bool,
 }
 
-/// Prints counts as they grow.
+/// Prints counts as they grow, from a thread of its own: a slow terminal must not hold up packets.
 #[derive(Debug)]
-pub struct Report {
+pub struct Reporter {
+    shared: Arc<Shared>,
+    thread: JoinHandle<io::Result<Report>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    counts: [AtomicU64; 5],
+    ended: AtomicBool,
+}
+
+impl Reporter {
+    /// Begins to print, once a second from now on.
+    pub fn start(output: Output) -> io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let told = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("report".to_owned());
+        let thread = thread.spawn(move || {
+            let started = Instant::now();
+            let mut report = Report::new(output)?;
+            let mut next = Duration::from_secs(1);
+            while !told.ended.load(Relaxed) {
+                let elapsed = started.elapsed();
+                if elapsed >= next {
+                    report.line(elapsed, told.counts(), false)?;
+                    next += Duration::from_secs(1);
+                } else {
+                    thread::park_timeout(next - elapsed);
+                }
+            }
+            Ok(report)
+        })?;
+        Ok(Self { shared, thread })
+    }
+
+    /// Notes how far it is; whether it can still be told.
+    pub fn tell(&self, counts: Counts) -> bool {
+        let Counts { rx_packets, rx_bytes, tx_packets, tx_bytes, kicks } = counts;
+        let now = [rx_packets, rx_bytes, tx_packets, tx_bytes, kicks];
+        self.shared.counts.iter().zip(now).for_each(|(count, now)| count.store(now, Relaxed));
+        !self.thread.is_finished()
+    }
+
+    /// Prints the last line.
+    pub fn end(self, elapsed: Duration, counts: Counts) -> io::Result<()> {
+        self.shared.ended.store(true, Relaxed);
+        self.thread.thread().unpark();
+        let report = self.thread.join().map_err(|_| io::Error::other("the report panicked"))?;
+        report?.line(elapsed, counts, true)
+    }
+}
+
+impl Shared {
+    fn counts(&self) -> Counts {
+        let [rx_packets, rx_bytes, tx_packets, tx_bytes, kicks] =
+            [0, 1, 2, 3, 4].map(|at: usize| self.counts[at].load(Relaxed));
+        Counts { rx_packets, rx_bytes, tx_packets, tx_bytes, kicks }
+    }
+}
+
+/// Prints lines.
+#[derive(Debug)]
+struct Report {
     output: Output,
     before: (Duration, Counts),
 }
 
 impl Report {
     /// Prints the head of the table, if it is to be one.
-    pub fn new(output: Output) -> io::Result<Self> {
+    fn new(output: Output) -> io::Result<Self> {
         if output == Output::Table {
             writeln!(
                 io::stdout(),
@@ -69,7 +134,7 @@ impl Report {
 
     /// Prints what has been counted so far; rates are those since the last line, or, in the final
     /// one, of the whole run.
-    pub fn line(&mut self, elapsed: Duration, counts: Counts, is_final: bool) -> io::Result<()> {
+    fn line(&mut self, elapsed: Duration, counts: Counts, is_final: bool) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         if self.output == Output::Json {
             let line = Line { elapsed_s: elapsed.as_secs_f64(), counts, is_final };

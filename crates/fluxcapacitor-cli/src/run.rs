@@ -4,6 +4,8 @@ mod l2fwd;
 mod rxdrop;
 mod txonly;
 
+pub use l2fwd::L2Fwd;
+
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use fluxcapacitor::raw::{Interest, Waited};
 use fluxcapacitor::{Error, FluxRaw};
 
 use crate::cli::{RunOptions, TxOptions, Wait};
-use crate::report::{Counts, Report};
+use crate::report::{Counts, Reporter};
 use crate::stop::Stop;
 
 /// How many turns to take between looks at the clock.
@@ -25,7 +27,7 @@ const NAP: Duration = Duration::from_millis(100);
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 
 /// One way to drive a queue.
-trait Tool {
+pub trait Tool {
     /// What it waits for.
     const INTEREST: Interest;
 
@@ -48,7 +50,7 @@ pub fn rxdrop(options: &RunOptions) -> anyhow::Result<()> {
 /// Swaps MAC addresses and sends back.
 pub fn l2fwd(options: &RunOptions) -> anyhow::Result<()> {
     let raw = open(options)?;
-    drive(options, raw, l2fwd::L2Fwd::new(options.batch))
+    drive(options, raw, L2Fwd::new(options.batch))
 }
 
 /// Sends.
@@ -68,11 +70,11 @@ fn open(options: &RunOptions) -> anyhow::Result<FluxRaw> {
     Ok(raw)
 }
 
-/// Turns until it is time to stop, drains, and prints as it goes.
+/// Turns until it is time to stop, drains, and tells how far it is.
 fn drive<T: Tool>(options: &RunOptions, mut raw: FluxRaw, mut tool: T) -> anyhow::Result<()> {
     let stop = Stop::new(options.seconds)?;
-    let mut report = Report::new(options.output)?;
-    let (mut next_line, mut next_look) = (Duration::from_secs(1), NAP);
+    let reporter = Reporter::start(options.output)?;
+    let mut next_look = NAP;
 
     loop {
         for _ in 0..TURNS_PER_LOOK {
@@ -85,12 +87,10 @@ fn drive<T: Tool>(options: &RunOptions, mut raw: FluxRaw, mut tool: T) -> anyhow
             }
         }
         let elapsed = stop.elapsed();
-        if stop.is_due(elapsed) {
+        // Nobody reads any more: `fluxcap rxdrop | head`.
+        let is_read = reporter.tell(counts(&tool, &raw));
+        if stop.is_due(elapsed) || !is_read {
             break;
-        }
-        if elapsed >= next_line {
-            report.line(elapsed, counts(&tool, &raw), false)?;
-            next_line += Duration::from_secs(1);
         }
         // A spinning loop makes no system call that would tell that the link is lost.
         if elapsed >= next_look {
@@ -105,7 +105,7 @@ fn drive<T: Tool>(options: &RunOptions, mut raw: FluxRaw, mut tool: T) -> anyhow
             break;
         }
     }
-    report.line(stop.elapsed(), counts(&tool, &raw), true)?;
+    reporter.end(stop.elapsed(), counts(&tool, &raw))?;
     Ok(())
 }
 

@@ -1,0 +1,45 @@
+//! The names and paths that users know, each imported by its path.
+#![cfg(target_os = "linux")]
+#![allow(unused_imports, reason = "that they can be imported is the test")]
+
+use fluxcapacitor::builder::FluxBuilder;
+use fluxcapacitor::hook::XskMap;
+use fluxcapacitor::proto;
+use fluxcapacitor::raw::FluxRaw;
+use fluxcapacitor_core::ring::{ConsumerRing, ProducerRing};
+use fluxcapacitor_core::sys;
+use fluxcapacitor_core::umem::UmemRegion;
+use fluxcapacitor_proto::{EthHeader, IcmpHeader, Ipv4Header, TcpHeader, UdpHeader};
+
+/// The same types at the root.
+mod at_the_root {
+    use fluxcapacitor::{FluxBuilder, FluxRaw, XskMap};
+}
+
+/// What may be sent to another thread.
+#[test]
+fn all_of_it_is_send() {
+    fn send<T: Send>() {}
+    send::<FluxBuilder>();
+    send::<FluxRaw>();
+    send::<fluxcapacitor::raw::RawParts>();
+    send::<fluxcapacitor::umem::Segment>();
+    send::<UmemRegion>();
+}
+
+/// `into_parts` gives the rings and the socket as values, and the socket is a descriptor.
+#[test]
+fn the_relations_hold() {
+    use fluxcapacitor::ring::{CompletionRing, FillRing, RxRing, TxRing};
+    use std::os::fd::{AsFd, AsRawFd};
+
+    fn parts(raw: FluxRaw) -> (UmemRegion, RxRing, FillRing, TxRing, CompletionRing) {
+        let parts = raw.into_parts();
+        (parts.umem, parts.rx, parts.fill, parts.tx, parts.completion)
+    }
+    fn descriptor<T: AsFd + AsRawFd>() {}
+    descriptor::<FluxRaw>();
+    descriptor::<fluxcapacitor::raw::Device>();
+    let _: fn(FluxRaw) -> (UmemRegion, RxRing, FillRing, TxRing, CompletionRing) = parts;
+    let _ = FluxBuilder::new("eth0").queue(0);
+}

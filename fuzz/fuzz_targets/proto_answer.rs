@@ -1,0 +1,10 @@
+//! Replies are right, or nothing is touched, on any bytes. The body is one of the crate's tests, which run it on stable too.
+
+#![no_main]
+
+#[path = "../../crates/fluxcapacitor-proto/tests/bodies/answer.rs"]
+mod answer;
+#[path = "../../crates/fluxcapacitor-proto/tests/support/plain.rs"]
+mod plain;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| answer::run(bytes));
