@@ -71,10 +71,13 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether a line of code, comments aside, has the keyword.
+/// Whether a line of code, comments and strings aside, has the keyword.
 fn has_unsafe(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
-    code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe")
+    let mut outside_strings = code.split('"').step_by(2);
+    outside_strings.any(|code| {
+        code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe")
+    })
 }
 
 #[test]
@@ -96,14 +99,14 @@ fn unsafe_stands_in_core_alone_and_safety_md_lists_where() {
                 let allows = text.contains("#![allow(unsafe_code)]");
                 assert_eq!(has, allows, "{shown}: `unsafe` and its permission go together");
                 assert!(!allows || text.contains("# Safety"), "{shown}: no Safety heading");
-                let listed = safety.contains(&format!("`{}`", shown.trim_start_matches("src/")));
+                let listed = safety.contains(&format!("\n| `{}` |", shown.trim_start_matches("src/")));
                 assert_eq!(
                     has, listed,
                     "{shown}: SAFETY.md lists the files with unsafe, and no others"
                 );
             }
         }
-        if !["fluxcapacitor-core"].contains(&name.as_str()) {
+        if name != "fluxcapacitor-core" {
             let lib = ["src/lib.rs", "src/main.rs"].map(|entry| directory.join(entry));
             let text = lib.iter().find_map(|entry| fs::read_to_string(entry).ok()).unwrap();
             assert!(text.contains("#![forbid(unsafe_code)]"), "{name} does not forbid unsafe");
