@@ -9,7 +9,7 @@
 //!
 //! let mut raw = FluxBuilder::new("eth0").queue(0).build_raw()?;
 //! println!("{}", raw.granted());
-//! //! loop {
+//! loop {
 //!     raw.wait(Interest::Rx, Duration::from_millis(100))?;
 //!     for packet in raw.rx.receive(64)? {
 //!         println!("{} bytes", raw.umem.packet(&packet)?.len());
@@ -50,3 +50,8 @@ pub use granted::Granted;
 pub use hook::XskMap;
 #[cfg(target_os = "linux")]
 pub use raw::FluxRaw;
+
+/// The README's program compiles.
+#[cfg(all(doctest, target_os = "linux"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
