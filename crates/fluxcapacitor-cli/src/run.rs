@@ -23,6 +23,9 @@ const TURNS_PER_LOOK: u32 = 256;
 /// How long to sleep at most before the clock and the signals are looked at.
 const NAP: Duration = Duration::from_millis(100);
 
+/// How long to sleep at most while packets are in flight: their completion wakes nobody.
+const SHORT_NAP: Duration = Duration::from_millis(1);
+
 /// How long the packets in flight have to come home at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
 
@@ -34,8 +37,11 @@ pub trait Tool {
     /// Moves at most a batch each way; says how many packets it moved.
     fn turn(&mut self, raw: &mut FluxRaw) -> Result<u32, Error>;
 
-    /// As `turn`, but takes on nothing new; says how many packets are still in flight.
-    fn drain(&mut self, raw: &mut FluxRaw) -> Result<u64, Error>;
+    /// As `turn`, but takes on nothing new.
+    fn drain(&mut self, raw: &mut FluxRaw) -> Result<(), Error>;
+
+    /// How many packets were submitted and are not completed.
+    fn in_flight(&self) -> u64;
 
     /// What was moved so far.
     fn counts(&self) -> Counts;
@@ -55,7 +61,7 @@ pub fn l2fwd(options: &RunOptions) -> anyhow::Result<()> {
 
 /// Sends.
 pub fn txonly(options: &TxOptions) -> anyhow::Result<()> {
-    let packet = txonly::packet(options.packet_size, options.destination)?;
+    let packet = txonly::packet(options.packet_size, options.run.frame_size, options.destination)?;
     let raw = open(&options.run)?;
     drive(&options.run, raw, txonly::TxOnly::new(options.run.batch, packet))
 }
@@ -82,7 +88,7 @@ fn drive<T: Tool>(options: &RunOptions, mut raw: FluxRaw, mut tool: T) -> anyhow
                 Ok(moved) => moved == 0,
                 Err(error) => stand(error)?,
             };
-            if idle && options.wait != Wait::Spin && rest(options.wait, &raw, T::INTEREST)? {
+            if idle && options.wait != Wait::Spin && rest(options.wait, &raw, &tool)? {
                 break;
             }
         }
@@ -100,8 +106,9 @@ fn drive<T: Tool>(options: &RunOptions, mut raw: FluxRaw, mut tool: T) -> anyhow
     }
 
     let stopped = stop.elapsed();
-    while tool.drain(&mut raw).or_else(|error| stand(error).map(|_| 1))? > 0 {
-        if stop.elapsed() - stopped >= DRAIN_MAX {
+    loop {
+        tool.drain(&mut raw).or_else(|error| stand(error).map(drop))?;
+        if tool.in_flight() == 0 || stop.elapsed() - stopped >= DRAIN_MAX {
             break;
         }
     }
@@ -110,13 +117,14 @@ fn drive<T: Tool>(options: &RunOptions, mut raw: FluxRaw, mut tool: T) -> anyhow
 }
 
 /// Waits, not in a loop of ours; says whether it has slept, so that the clock should be looked at.
-fn rest(wait: Wait, raw: &FluxRaw, interest: Interest) -> Result<bool, Error> {
+fn rest<T: Tool>(wait: Wait, raw: &FluxRaw, tool: &T) -> Result<bool, Error> {
     match wait {
         Wait::Spin => Ok(false),
         Wait::Busy => raw.device().kick_rx().map(|_| false).or_else(stand),
         Wait::Poll => {
             // The nap was cut short by packets: they come first.
-            let waited = raw.wait(interest, NAP)?;
+            let nap = if tool.in_flight() > 0 { SHORT_NAP } else { NAP };
+            let waited = raw.wait(T::INTEREST, nap)?;
             Ok(waited != Waited::Ready)
         }
     }

@@ -55,10 +55,14 @@ impl Tool for L2Fwd {
         Ok(moved)
     }
 
-    fn drain(&mut self, raw: &mut FluxRaw) -> Result<u64, Error> {
+    fn drain(&mut self, raw: &mut FluxRaw) -> Result<(), Error> {
         raw.flush()?;
         self.complete(raw)?;
-        Ok(self.submitted - self.completed)
+        Ok(())
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.submitted - self.completed
     }
 
     fn counts(&self) -> Counts {

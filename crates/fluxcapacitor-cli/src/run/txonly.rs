@@ -50,10 +50,14 @@ impl Tool for TxOnly {
         Ok(moved)
     }
 
-    fn drain(&mut self, raw: &mut FluxRaw) -> Result<u64> {
+    fn drain(&mut self, raw: &mut FluxRaw) -> Result<()> {
         raw.flush()?;
         self.completed += u64::from(raw.reclaim()?);
-        Ok(self.submitted - self.completed)
+        Ok(())
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.submitted - self.completed
     }
 
     fn counts(&self) -> Counts {
@@ -69,13 +73,10 @@ const HEADERS: usize = 14 + 20 + 8;
 const PACKET_MIN: u32 = 60;
 
 /// A UDP packet to the discard port, between addresses set aside for benchmarks (RFC 2544).
-pub fn packet(size: u32, destination: [u8; 6]) -> Result<Vec<u8>> {
-    if !(PACKET_MIN..=4096).contains(&size) {
-        return Err(Error::invalid(
-            "packet size",
-            size,
-            format!("from {PACKET_MIN} bytes up to what fits a frame"),
-        ));
+pub fn packet(size: u32, frame_size: u32, destination: [u8; 6]) -> Result<Vec<u8>> {
+    if !(PACKET_MIN..=frame_size).contains(&size) {
+        let fits = format!("from {PACKET_MIN} bytes up to the {frame_size} of a frame");
+        return Err(Error::invalid("packet size", size, fits));
     }
     let mut packet = vec![0; size as usize];
     let len = size as u16 - 14;
@@ -106,10 +107,12 @@ mod tests {
 
     #[test]
     fn the_packet_is_a_valid_one() {
-        let packet = packet(60, [2, 0, 0, 0, 0, 9]).unwrap();
+        let packet = packet(60, 2048, [2, 0, 0, 0, 0, 9]).unwrap();
         assert_eq!(internet_checksum(&packet[14..34]), 0);
         assert_eq!(packet[16..18], 46u16.to_be_bytes());
         assert_eq!(packet[38..40], 26u16.to_be_bytes());
-        assert!(super::packet(59, [0; 6]).is_err() && super::packet(5000, [0; 6]).is_err());
+        assert!(
+            super::packet(59, 2048, [0; 6]).is_err() && super::packet(2049, 2048, [0; 6]).is_err()
+        );
     }
 }
