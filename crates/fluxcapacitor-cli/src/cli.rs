@@ -66,6 +66,10 @@ pub struct RunOptions {
     #[arg(long, value_name = "F", default_value_t = 2048, env = "FLUXCAP_FRAME_SIZE")]
     pub frame_size: u32,
 
+    /// Bytes per packet that is sent by txonly, without the FCS
+    #[arg(short, long, value_name = "P", default_value_t = 60, env = "FLUXCAP_PACKET_SIZE")]
+    pub packet_size: u32,
+
     /// How to wait when there is nothing to do
     #[arg(short, long, default_value = "spin", env = "FLUXCAP_WAIT")]
     pub wait: Wait,
@@ -88,10 +92,6 @@ pub struct RunOptions {
 pub struct TxOptions {
     #[command(flatten)]
     pub run: RunOptions,
-
-    /// Bytes per packet, without the FCS
-    #[arg(short, long, value_name = "P", default_value_t = 60, env = "FLUXCAP_PACKET_SIZE")]
-    pub packet_size: u32,
 
     /// Destination address; all stations by default
     #[arg(short, long, value_name = "MAC", default_value = "ff:ff:ff:ff:ff:ff", value_parser = mac,

@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use fluxcapacitor::Error;
 
+use crate::report;
+
 /// clap ends the process with this by itself.
 const USAGE: u8 = 2;
 const FAILED: u8 = 1;
@@ -24,7 +26,7 @@ impl std::error::Error for NotPermitted {}
 /// Says what went wrong, and gives the code for it.
 pub fn code(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
-    eprintln!("fluxcap: {error:#}");
+    report::say(format!("fluxcap: {error:#}"));
     let permission = error.chain().any(|cause| {
         cause.is::<NotPermitted>()
             || cause.downcast_ref::<Error>().is_some_and(Error::is_permission)

@@ -1,5 +1,6 @@
-//! What the tools print: counts, once a second and at the end.
+//! What the tools print: counts, once a second and at the end, and talk.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -18,6 +19,11 @@ pub enum Output {
     Json,
 }
 
+/// Talks, on standard error; to nobody, where that is closed.
+pub fn say(talk: impl Display) {
+    let _ = writeln!(io::stderr(), "{talk}");
+}
+
 /// Counts since the start.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Counts {
@@ -27,7 +33,7 @@ pub struct Counts {
     pub rx_bytes: u64,
     /// Packets sent: completed, not just submitted.
     pub tx_packets: u64,
-    /// Their bytes, without the FCS.
+    /// Their bytes, without the FCS; by l2fwd, those of packets still in flight too.
     pub tx_bytes: u64,
     /// System calls that told the kernel to send or receive.
     pub kicks: u64,

@@ -14,11 +14,13 @@ use fluxcapacitor::raw::{Interest, Waited};
 use fluxcapacitor::{Error, FluxRaw};
 
 use crate::cli::{RunOptions, TxOptions, Wait};
-use crate::report::{Counts, Reporter};
+use crate::report::{self, Counts, Reporter};
 use crate::stop::Stop;
 
-/// How many turns to take between looks at the clock.
+/// How many turns to take between looks at the clock, and how many packets in them: large batches take
+/// their time.
 const TURNS_PER_LOOK: u32 = 256;
+const PACKETS_PER_LOOK: u32 = 16 * 1024;
 
 /// How long to sleep at most before the clock and the signals are looked at.
 const NAP: Duration = Duration::from_millis(100);
@@ -61,18 +63,18 @@ pub fn l2fwd(options: &RunOptions) -> anyhow::Result<()> {
 
 /// Sends.
 pub fn txonly(options: &TxOptions) -> anyhow::Result<()> {
-    let packet = txonly::packet(options.packet_size, options.run.frame_size, options.destination)?;
-    let raw = open(&options.run)?;
-    drive(&options.run, raw, txonly::TxOnly::new(options.run.batch, packet))
+    let TxOptions { run, destination } = options;
+    let packet = txonly::packet(run.packet_size, run.frame_size, *destination)?;
+    let raw = open(run)?;
+    txonly::check_mtu(&packet, raw.granted().mtu)?;
+    drive(run, raw, txonly::TxOnly::new(run.batch, packet))
 }
 
 fn open(options: &RunOptions) -> anyhow::Result<FluxRaw> {
     let raw =
         options.builder().build_raw().with_context(|| format!("opening {}", options.interface))?;
-    eprintln!("{}", raw.granted());
-    for shortfall in raw.granted().shortfalls() {
-        eprintln!("  {shortfall}");
-    }
+    report::say(raw.granted());
+    raw.granted().shortfalls().for_each(|shortfall| report::say(format!("  {shortfall}")));
     Ok(raw)
 }
 
@@ -80,15 +82,17 @@ fn open(options: &RunOptions) -> anyhow::Result<FluxRaw> {
 fn drive<T: Tool>(options: &RunOptions, mut raw: FluxRaw, mut tool: T) -> anyhow::Result<()> {
     let stop = Stop::new(options.seconds)?;
     let reporter = Reporter::start(options.output)?;
+    let turns = (PACKETS_PER_LOOK / options.batch).clamp(1, TURNS_PER_LOOK);
     let mut next_look = NAP;
 
     loop {
-        for _ in 0..TURNS_PER_LOOK {
-            let idle = match tool.turn(&mut raw) {
-                Ok(moved) => moved == 0,
+        for _ in 0..turns {
+            let slept = match tool.turn(&mut raw) {
+                Ok(0) => rest(options.wait, &raw, &tool)?,
+                Ok(_) => false,
                 Err(error) => stand(error)?,
             };
-            if idle && options.wait != Wait::Spin && rest(options.wait, &raw, &tool)? {
+            if slept {
                 break;
             }
         }

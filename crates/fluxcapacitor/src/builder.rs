@@ -187,6 +187,7 @@ impl FluxBuilder {
 
         let granted = Granted {
             driver: driver(&interface),
+            mtu: interface.mtu,
             queue: self.queue,
             queues: interface.queue_count(),
             zero_copy: socket.is_zero_copy()?,

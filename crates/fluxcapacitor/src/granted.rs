@@ -16,6 +16,8 @@ pub struct Granted {
     pub interface: String,
     /// Its driver, as ethtool names it.
     pub driver: String,
+    /// The interface's MTU when the queue was opened, in bytes: the longest packet has 14 more.
+    pub mtu: u32,
     /// The queue.
     pub queue: u32,
     /// How many queues the interface has.

@@ -10,8 +10,8 @@ use fluxcapacitor_core::sys::netdev::{AttachedMode, Interface};
 use fluxcapacitor_core::{Error, Result};
 use fluxcapacitor_ebpf::{Target, redirect_program};
 
-/// What loading programs and making maps takes.
-const CAP_BPF: &str = "CAP_BPF";
+/// What loading XDP programs and making XskMaps takes (`kernel/bpf/syscall.c`).
+const CAPABILITIES: &str = "CAP_BPF and CAP_NET_ADMIN";
 
 /// The map from queue to socket that the XDP program redirects by (`BPF_MAP_TYPE_XSKMAP`).
 #[derive(Debug)]
@@ -21,10 +21,11 @@ impl XskMap {
     /// A map for queues 0 to `queues` − 1.
     ///
     /// # Errors
-    /// [`Error::MissingCapability`] without `CAP_BPF`.
+    /// [`Error::MissingCapability`] without `CAP_BPF` and `CAP_NET_ADMIN`.
     pub fn new(queues: u32) -> Result<Self> {
         let map = Map::xskmap(queues, "flux_xskmap");
-        map.map(Self).map_err(|source| Error::privileged("bpf(BPF_MAP_CREATE)", CAP_BPF, source))
+        map.map(Self)
+            .map_err(|source| Error::privileged("bpf(BPF_MAP_CREATE)", CAPABILITIES, source))
     }
 
     /// The map of a program of your own.
@@ -41,7 +42,7 @@ impl XskMap {
     /// [`Error::Sys`] if there is none, or it is not an XskMap.
     pub fn from_pinned(path: impl AsRef<Path>) -> Result<Self> {
         let map = Map::from_pinned(path.as_ref());
-        map.map(Self).map_err(|source| Error::privileged("bpf(BPF_OBJ_GET)", CAP_BPF, source))
+        map.map(Self).map_err(|source| Error::privileged("bpf(BPF_OBJ_GET)", CAPABILITIES, source))
     }
 
     /// Has the packets of `queue` redirected to `socket`, which must be bound to that queue.
@@ -50,7 +51,8 @@ impl XskMap {
     /// [`Error::Sys`] if the map has no such queue or `socket` is not of AF_XDP.
     pub fn insert(&self, queue: u32, socket: &impl AsFd) -> Result<()> {
         let updated = self.0.update(queue, socket.as_fd());
-        updated.map_err(|source| Error::privileged("bpf(BPF_MAP_UPDATE_ELEM)", CAP_BPF, source))
+        updated
+            .map_err(|source| Error::privileged("bpf(BPF_MAP_UPDATE_ELEM)", CAPABILITIES, source))
     }
 
     /// Has the packets of `queue` go to the stack again.
@@ -59,7 +61,8 @@ impl XskMap {
     /// [`Error::Sys`] if the map has no such queue.
     pub fn remove(&self, queue: u32) -> Result<()> {
         let deleted = self.0.delete(queue);
-        deleted.map_err(|source| Error::privileged("bpf(BPF_MAP_DELETE_ELEM)", CAP_BPF, source))
+        deleted
+            .map_err(|source| Error::privileged("bpf(BPF_MAP_DELETE_ELEM)", CAPABILITIES, source))
     }
 
     /// How many queues it has room for.
@@ -194,7 +197,7 @@ fn native_refusal(source: &io::Error, mtu: u32) -> String {
 
 fn load_error(error: ProgramLoadError) -> Error {
     if error.log.is_empty() {
-        return Error::privileged("bpf(BPF_PROG_LOAD)", CAP_BPF, error.source);
+        return Error::privileged("bpf(BPF_PROG_LOAD)", CAPABILITIES, error.source);
     }
     Error::ProgramRefused { log: error.log, source: error.source }
 }

@@ -94,6 +94,17 @@ pub fn packet(size: u32, frame_size: u32, destination: [u8; 6]) -> Result<Vec<u8
     Ok(packet)
 }
 
+/// A packet that is too long for the interface would be counted as sent, and dropped.
+pub fn check_mtu(packet: &[u8], mtu: u32) -> Result<()> {
+    let longest = mtu.saturating_add(14);
+    if packet.len() > longest as usize {
+        let fits =
+            format!("the interface's MTU is {mtu}, which is {longest} bytes with the header");
+        return Err(Error::invalid("packet size", packet.len(), fits));
+    }
+    Ok(())
+}
+
 /// RFC 1071.
 fn internet_checksum(bytes: &[u8]) -> u16 {
     let words = bytes.as_chunks::<2>().0;
