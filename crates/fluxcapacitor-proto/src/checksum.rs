@@ -12,11 +12,13 @@
 //! assert_eq!(checksum::of(&bytes), !0xddf2);
 //! ```
 
+mod complete;
 mod delta;
 mod pseudo;
 mod sum;
 pub(crate) mod transport;
 
+pub use complete::complete;
 pub use delta::Delta;
 pub use pseudo::PseudoHeader;
 pub use sum::Sum;

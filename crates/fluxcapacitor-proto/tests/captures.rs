@@ -3,7 +3,7 @@
 #[path = "support/pcap.rs"]
 mod pcap;
 
-use fluxcapacitor_proto::checksum::ChecksumStatus;
+use fluxcapacitor_proto::checksum::{self, ChecksumStatus};
 use fluxcapacitor_proto::layers::{End, Layers};
 use fluxcapacitor_proto::{Icmp, Icmpv6, Ipv4, Ipv6, Protocol, Summary, Tcp, Udp};
 
@@ -69,7 +69,11 @@ fn checksums_are_right_or_partial() {
 
 fn status_after_completion(bytes: &[u8]) -> Option<ChecksumStatus> {
     let mut bytes = bytes.to_vec();
+    let mut whole = bytes.clone();
     status(&mut bytes, true);
+    assert!(checksum::complete(&mut whole));
+    assert!(!checksum::complete(&mut whole), "once is enough");
+    assert_eq!(whole, bytes);
     status(&mut bytes, false)
 }
 

@@ -55,6 +55,12 @@ impl Sum {
         u16::from_be(fold(self.0))
     }
 
+    /// The folded sum of native integers, in their own byte order: for headers that are not in memory yet.
+    #[inline]
+    pub(crate) const fn fold_native(sum: u64) -> u16 {
+        fold(sum)
+    }
+
     /// The checksum: the complement of the folded sum.
     #[inline]
     pub const fn checksum(self) -> u16 {
@@ -81,19 +87,21 @@ const fn add(a: u64, b: u64) -> u64 {
     sum + carry as u64
 }
 
-/// Folds to 16 bits, in memory order.
+/// Folds to 16 bits, in memory order: each half is added to the other, and the upper one has the carry.
 #[inline]
 const fn fold(sum: u64) -> u16 {
-    let (sum, carry) = ((sum >> 32) as u32).overflowing_add(sum as u32);
-    let sum = sum + carry as u32;
-    let (sum, carry) = ((sum >> 16) as u16).overflowing_add(sum as u16);
-    sum + carry as u16
+    let sum = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
+    (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
 }
 
-/// Bytes of one turn of the wide loop.
-const BLOCK: usize = 64;
 /// From here on the wide loop pays for setting up its lanes.
-const WIDE: usize = 256;
+const WIDE: usize = 512;
+/// 32-bit lanes of the wide loop, which the compiler turns into vector registers.
+const LANES: usize = 16;
+/// Bytes of one turn of the wide loop: the lanes, and two words for the integer unit, which would be idle otherwise.
+const BLOCK: usize = 4 * LANES + 16;
+/// As many bytes as no lane can overflow in: each turn adds less than 2^16 to a lane's halves.
+const WIDE_MAX: usize = BLOCK << 16;
 
 /// The sum of all bytes, in memory order.
 #[inline]
@@ -101,63 +109,97 @@ fn raw(bytes: &[u8]) -> u64 {
     if bytes.len() < WIDE {
         return narrow(bytes);
     }
-    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    add(wide(blocks), narrow(rest))
+    let mut rest = bytes;
+    let mut sum = 0;
+    while let Some((part, behind)) = rest.split_at_checked(WIDE_MAX) {
+        sum = add(sum, wide(part));
+        rest = behind;
+    }
+    add(sum, wide(rest))
 }
 
-/// Eight bytes at a time, carries collected in the upper half of a wide integer.
+/// 64 bytes at a time, then by halves.
 #[inline]
 fn narrow(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut sum = 0u128;
-    for word in words {
-        sum += u128::from(u64::from_ne_bytes(*word));
-    }
-    sum += u128::from(tail(rest));
-    add(sum as u64, (sum >> 64) as u64)
-}
-
-/// Up to seven bytes, as if zeros followed.
-#[inline]
-fn tail(mut rest: &[u8]) -> u64 {
+    let (blocks, mut rest) = bytes.as_chunks::<64>();
     let mut sum = 0;
-    if let Some((word, after)) = rest.split_first_chunk::<4>() {
-        sum += u64::from(u32::from_ne_bytes(*word));
-        rest = after;
+    for block in blocks {
+        sum = chain(sum, block);
     }
-    if let Some((word, after)) = rest.split_first_chunk::<2>() {
-        sum += u64::from(u16::from_ne_bytes(*word));
-        rest = after;
+    if let Some((part, behind)) = rest.split_first_chunk::<32>() {
+        sum = chain(sum, part);
+        rest = behind;
     }
-    if let [last] = rest {
-        sum += u64::from(u16::from_ne_bytes([*last, 0]));
+    if let Some((part, behind)) = rest.split_first_chunk::<16>() {
+        sum = chain(sum, part);
+        rest = behind;
     }
-    sum
+    if let Some((part, behind)) = rest.split_first_chunk::<8>() {
+        sum = chain(sum, part);
+        rest = behind;
+    }
+    add(sum, tail(bytes, rest))
 }
 
-/// Whole blocks, in lanes that the compiler turns into vector registers.
+/// Adds words of eight bytes, each with the carry of the one before.
+#[inline(always)]
+fn chain<const LEN: usize>(mut sum: u64, bytes: &[u8; LEN]) -> u64 {
+    let (words, _) = bytes.as_chunks::<8>();
+    let mut carry = false;
+    for word in words {
+        let (with_word, first) = sum.overflowing_add(u64::from_ne_bytes(*word));
+        let (with_carry, second) = with_word.overflowing_add(carry as u64);
+        sum = with_carry;
+        carry = first | second;
+    }
+    add(sum, carry as u64)
+}
+
+/// The up to seven bytes of `rest`, the end of `bytes`, as if zeros followed.
+#[inline(always)]
+fn tail(bytes: &[u8], rest: &[u8]) -> u64 {
+    if let Some(last) = bytes.last_chunk::<8>() {
+        // Read the bytes before with it, and shift them out; in two steps, for it may be all eight.
+        let word = u64::from_le_bytes(*last) >> 8;
+        return (word >> (56 - 8 * (rest.len() & 7))).to_le();
+    }
+    rest.iter().rev().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)).to_le()
+}
+
+/// Lanes for the vector unit, and words for the integer unit beside it; at most [`WIDE_MAX`] bytes.
 ///
-/// Each lane keeps two sums: of the words, wrapping, and of the words' upper halves, which cannot overflow. The sum of
+/// Each lane keeps two sums: of its words, wrapping, and of the words' upper halves, which cannot overflow. The sum of
 /// the lower halves, which cannot overflow either, follows from the two: three vector instructions a word, where to
 /// part every word into halves would take four.
-fn wide(blocks: &[[u8; BLOCK]]) -> u64 {
-    const LANES: usize = BLOCK / 8;
-    let mut total = [0u64; LANES];
-    let mut upper = [0u64; LANES];
+#[inline(never)]
+fn wide(bytes: &[u8]) -> u64 {
+    let mut total = [0u32; LANES];
+    let mut upper = [0u32; LANES];
+    let mut beside = 0u128;
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
     for block in blocks {
-        let (words, _) = block.as_chunks::<8>();
+        let (words, _) = block[4 * LANES..].as_chunks::<8>();
+        for word in words {
+            beside += u128::from(u64::from_ne_bytes(*word));
+        }
+        let (words, _) = block.as_chunks::<4>();
         for lane in 0..LANES {
-            let word = u64::from_ne_bytes(words[lane]);
+            let word = u32::from_ne_bytes(words[lane]);
             total[lane] = total[lane].wrapping_add(word);
-            upper[lane] = upper[lane].wrapping_add(word >> 32);
+            upper[lane] = upper[lane].wrapping_add(word >> 16);
         }
     }
+    let (words, last) = rest.as_chunks::<8>();
+    for word in words {
+        beside += u128::from(u64::from_ne_bytes(*word));
+    }
+    beside += u128::from(tail(bytes, last));
     let mut sum = 0;
     for lane in 0..LANES {
-        let lower = total[lane].wrapping_sub(upper[lane] << 32);
-        sum = add(sum, add(lower, upper[lane]));
+        let lower = total[lane].wrapping_sub(upper[lane] << 16);
+        sum += u64::from(lower) + u64::from(upper[lane]);
     }
-    sum
+    add(sum, add(beside as u64, (beside >> 64) as u64))
 }
 
 #[cfg(test)]
@@ -194,7 +236,9 @@ mod tests {
 
     #[test]
     fn extremes_carry() {
-        for len in [1, 2, 7, 8, 20, 63, 64, 255, 256, 257, 1500, 65535] {
+        for len in
+            [1, 2, 7, 8, 20, 63, 64, 255, 511, 512, 513, 1500, 65535, WIDE_MAX + 3 * BLOCK + 5]
+        {
             for byte in [0, 1, 0x80, 0xff] {
                 let bytes = std::vec![byte; len];
                 assert_eq!(Sum::ZERO.bytes(&bytes).fold(), plain(&bytes), "{byte} {len}");

@@ -32,6 +32,7 @@ pub struct VxlanTunnel {
 
 impl VxlanTunnel {
     /// From and to these Ethernet addresses and endpoints; the lower 24 bits of `vni` count.
+    #[inline]
     pub const fn new(source: MacAddr, destination: MacAddr, ends: Endpoints, vni: u32) -> Self {
         let ethernet = EthHeader::new(destination, source, ends.ether_type());
         let udp_checksum = matches!(ends, Endpoints::V6(..));
@@ -39,8 +40,8 @@ impl VxlanTunnel {
     }
 
     /// The outer UDP source port. By default it is drawn from a hash of the inner Ethernet addresses, between 49152 and
-    /// 65535, so that routers spread the load (RFC 7348, section 5); a hash of the
-    /// inner flow spreads it finer.
+    /// 65535, so that routers spread the load (RFC 7348, section 5); a hash of the inner
+    /// [flow](crate::FlowKey::symmetric_hash) spreads it finer.
     pub const fn source_port(self, port: u16) -> Self {
         Self { source_port: Some(port), ..self }
     }

@@ -16,12 +16,19 @@ use super::{FlowKey, Tunnel};
 
 #[inline]
 pub(super) fn outer(frame: &[u8]) -> Result<FlowKey, ParseError> {
-    let (ethernet, rest) = EthHeader::ref_from_prefix(frame)?;
-    if ethernet.ether_type() == EtherType::IPV4 {
-        return Ok(ipv4(rest)?.0);
+    let (ethernet, packet) = EthHeader::ref_from_prefix(frame)?;
+    match ethernet.ether_type() {
+        EtherType::IPV4 => Ok(ipv4(packet)?.0),
+        EtherType::IPV6 => Ok(ipv6(packet)?.0),
+        _ => tagged(frame),
     }
-    let (link, rest) = Link::parse(frame)?;
-    Ok(ip(link.ether_type, rest)?.0)
+}
+
+/// Out of line, so that the path without tags stays short.
+#[cold]
+fn tagged(frame: &[u8]) -> Result<FlowKey, ParseError> {
+    let (link, packet) = Link::parse(frame)?;
+    Ok(ip(link.ether_type, packet)?.0)
 }
 
 /// Tunnels in tunnels that are followed.

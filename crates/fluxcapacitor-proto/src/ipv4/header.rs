@@ -38,26 +38,30 @@ wire!(Ipv4Header, 20, Ipv4);
 impl Ipv4Header {
     /// A header without options: TTL 64, don't fragment, its checksum filled. `total_len` includes these 20 bytes.
     #[inline]
-    pub fn new(
+    pub const fn new(
         source: Ipv4Addr,
         destination: Ipv4Addr,
         protocol: IpProtocol,
         total_len: u16,
     ) -> Self {
-        let mut header = Self {
-            version_ihl: 0x45,
+        const VERSION_IHL: u8 = 0x45;
+        const TTL: u8 = 64;
+        // From registers: to read back what was just written in other pieces would stall.
+        let constant = ((VERSION_IHL as u64) << 8) + DONT_FRAGMENT as u64 + ((TTL as u64) << 8);
+        let variable = total_len as u64 + protocol.0 as u64;
+        let addresses = source.to_bits() as u64 + destination.to_bits() as u64;
+        Self {
+            version_ihl: VERSION_IHL,
             dscp_ecn: 0,
             total_len: U16::new(total_len),
             identification: U16::ZERO,
             flags_fragment: U16::new(DONT_FRAGMENT),
-            ttl: 64,
+            ttl: TTL,
             protocol: protocol.0,
-            checksum: U16::ZERO,
+            checksum: U16::new(!Sum::fold_native(constant + variable + addresses)),
             source: source.octets(),
             destination: destination.octets(),
-        };
-        header.checksum = U16::new(Sum::ZERO.bytes(header.as_bytes()).checksum());
-        header
+        }
     }
 
     /// The version field (RFC 791, section 3.1): 4.

@@ -31,6 +31,9 @@ pub fn run(frame: &[u8]) -> usize {
 /// What etherparse takes for a whole packet, we do too, with the same transport and payload.
 fn whole(frame: &[u8], layers: &Layers) {
     let Ok(sliced) = ep::SlicedPacket::from_ethernet(frame) else { return };
+    if claims_no_length(layers) || has_unread_extension(layers, frame) {
+        return;
+    }
     let ours = |protocol| layers.find(protocol).map(|layer| &frame[layer.payload..layer.end]);
     match sliced.transport {
         Some(ep::TransportSlice::Udp(udp)) => assert_eq!(Some(udp.payload()), ours(Protocol::Udp)),
@@ -43,6 +46,24 @@ fn whole(frame: &[u8], layers: &Layers) {
         }
         _ => {}
     }
+}
+
+/// They take a length of zero in IPv6 and UDP for all that is there; we for what it says.
+fn claims_no_length(layers: &Layers) -> bool {
+    layers.find(Protocol::Ipv6).is_some_and(|ip| ip.payload == ip.end)
+        || matches!(
+            layers.end(),
+            layers::End::Malformed(ParseError::BadLength { protocol: Protocol::Udp, found: 0, .. })
+        )
+}
+
+/// They take mobility, HIP and Shim6 headers for payload; we walk over them as RFC 7045 lists them.
+fn has_unread_extension(layers: &Layers, frame: &[u8]) -> bool {
+    let Some(ip) = layers.find(Protocol::Ipv6).and_then(|layer| layer.slice(frame)) else {
+        return false;
+    };
+    let ip = Ipv6::parse_truncated(ip).unwrap();
+    ip.extensions().flatten().any(|extension| matches!(extension.kind().0, 135 | 139 | 140))
 }
 
 fn ethernet(bytes: &[u8]) {
@@ -123,6 +144,10 @@ fn ipv6(bytes: &[u8]) {
     }
     if let Ok(theirs) = ep::Ipv6Slice::from_slice(bytes)
         && let Ok(upper) = ours.upper_layer()
+        && ours.payload_len() != 0
+        // They take the middle of a fragmented payload for headers; we stop in front of it.
+        && !upper.protocol.is_ipv6_extension()
+        && !ours.extensions().flatten().any(|extension| matches!(extension.kind().0, 135 | 139 | 140))
     {
         assert_eq!(upper.protocol.0, theirs.payload().ip_number.0);
         assert_eq!(upper.is_fragment, theirs.is_payload_fragmented());

@@ -21,6 +21,7 @@ pub fn run(bytes: &[u8]) {
         black_box(flow.to_string());
     }
     black_box(Summary::of(bytes).to_string());
+    black_box(checksum::complete(&mut bytes.to_vec()));
     link(bytes);
     ipv4(bytes);
     ipv6(bytes);

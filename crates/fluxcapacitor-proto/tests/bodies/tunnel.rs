@@ -87,5 +87,6 @@ where
 /// Where the outermost IP packet ends.
 fn without_padding(frame: &[u8]) -> usize {
     let layers = Layers::of(frame);
-    layers.find(Protocol::Ipv4).or(layers.find(Protocol::Ipv6)).map_or(frame.len(), |ip| ip.end)
+    let is_ip = |layer: &&layers::Layer| matches!(layer.protocol, Protocol::Ipv4 | Protocol::Ipv6);
+    layers.as_slice().iter().find(is_ip).map_or(frame.len(), |ip| ip.end)
 }

@@ -1,0 +1,274 @@
+//! Push, pop, replies and tunnels on packets whose outcome is known.
+
+#[path = "support/pcap.rs"]
+mod pcap;
+#[path = "support/plain.rs"]
+mod plain;
+
+use fluxcapacitor_proto::checksum::ChecksumStatus;
+use fluxcapacitor_proto::emit::Stack;
+use fluxcapacitor_proto::encap::{self, EncapError, Endpoints, VxlanTunnel};
+use fluxcapacitor_proto::flow::Tunnel;
+use fluxcapacitor_proto::reply::{self, ReplyError, Unreachable};
+use fluxcapacitor_proto::*;
+
+const A: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0xa]);
+const B: MacAddr = MacAddr::new([2, 0, 0, 0, 0, 0xb]);
+
+fn udp_frame(payload: &[u8]) -> Vec<u8> {
+    frame(
+        Stack::new()
+            .with(EthHeader::new(B, A, EtherType::IPV4))
+            .with(Ipv4Header::new([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), IpProtocol::UDP, 0))
+            .with(UdpHeader::new(4000, 9, 0)),
+        payload,
+    )
+}
+
+fn frame(stack: Stack<'_>, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0; stack.len() + payload.len()];
+    stack.emit(payload, &mut frame).unwrap();
+    frame
+}
+
+/// Runs `act` on a packet with `headroom`, and gives what became of it.
+fn with_room<T>(
+    frame: &[u8],
+    headroom: usize,
+    act: impl FnOnce(&mut SliceBuffer<'_>) -> T,
+) -> (T, Vec<u8>) {
+    let mut storage = vec![0; headroom + frame.len()];
+    let mut packet = SliceBuffer::with_headroom(&mut storage, headroom, frame).unwrap();
+    let outcome = act(&mut packet);
+    (outcome, packet.bytes().to_vec())
+}
+
+#[test]
+fn flows_through_tunnels() {
+    let inner = udp_frame(b"x");
+    let ends = Endpoints::V4([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+    let tunnel = VxlanTunnel::new(A, B, ends, 77).source_port(50000);
+    let (_, outside) = with_room(&inner, 60, |packet| {
+        encap::push_vxlan(packet, &tunnel).unwrap();
+        encap::push_vlan(packet, VlanTag::new(5)).unwrap();
+    });
+    assert_eq!(FlowKey::of(&outside).unwrap().to_string(), "UDP 192.0.2.1:50000 > 192.0.2.2:4789");
+    let flow = FlowKey::of_inner(&outside).unwrap();
+    assert_eq!((flow.vlan(), flow.tunnel()), (Some(5), Some(Tunnel::Vxlan(77))));
+    assert_eq!(flow.to_string(), "vlan 5 vni 77 UDP 10.0.0.1:4000 > 10.0.0.2:9");
+    assert_eq!(flow.with_vlan(None).with_tunnel(None), FlowKey::of(&inner).unwrap());
+    assert_ne!(flow.symmetric_hash(0), FlowKey::of(&inner).unwrap().symmetric_hash(0));
+    assert_eq!(
+        Summary::of(&outside).to_string(),
+        "vlan 5, p 0, IP 192.0.2.1.50000 > 192.0.2.2.4789: VXLAN, flags [I] (0x08), vni 77: \
+         IP 10.0.0.1.4000 > 10.0.0.2.9: UDP, length 1"
+    );
+}
+
+#[test]
+fn no_room_touches_nothing() {
+    let inner = udp_frame(b"x");
+    let ends = Endpoints::V4([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+    let no_room = |outcome, need, have| {
+        assert_eq!(outcome, Err(EncapError::NoRoom(buffer::NoRoom { need, have })));
+    };
+    let (outcome, after) = with_room(&inner, 3, |p| encap::push_vlan(p, VlanTag::new(1)));
+    no_room(outcome, 4, 3);
+    assert_eq!(after, inner);
+    let (outcome, after) =
+        with_room(&inner, 49, |p| encap::push_vxlan(p, &VxlanTunnel::new(A, B, ends, 1)));
+    no_room(outcome, 50, 49);
+    assert_eq!(after, inner);
+    let (outcome, after) = with_room(&inner, 27, |p| encap::push_gre(p, ends, Some(1)));
+    no_room(outcome, 28, 27);
+    assert_eq!(after, inner);
+    let (outcome, after) = with_room(&inner, 19, |p| encap::push_ipip(p, ends));
+    no_room(outcome, 20, 19);
+    assert_eq!(after, inner);
+}
+
+#[test]
+fn tunnels_keep_traffic_class_and_tags() {
+    let mut inner = udp_frame(b"x");
+    let ip = Ipv4Header::mut_from_prefix(&mut inner[14..]).unwrap().0;
+    ip.set_dscp(46);
+    ip.set_ecn(1);
+    inner.extend([0; 17]); // padding, as short frames have
+    for ends in [
+        Endpoints::V4([192, 0, 2, 1].into(), [192, 0, 2, 2].into()),
+        Endpoints::V6([1; 16].into(), [2; 16].into()),
+    ] {
+        let (_, outside) = with_room(&inner, 80, |packet| {
+            encap::push_vlan(packet, VlanTag::new(5)).unwrap();
+            encap::push_gre(packet, ends, Some(9)).unwrap();
+        });
+        assert!(plain::all_right(&outside[18..]));
+        let layers = Layers::of(&outside);
+        assert_eq!(layers.truncated(), None);
+        let protocols: Vec<_> = layers.as_slice().iter().map(|layer| layer.protocol).collect();
+        let outer = protocols[2];
+        assert_eq!(protocols[3..], [Protocol::Gre, Protocol::Ipv4, Protocol::Udp]);
+        assert_eq!(protocols[..2], [Protocol::Ethernet, Protocol::Vlan]);
+        let bytes = layers.as_slice()[2].slice(&outside[..]).unwrap();
+        let (dscp, ecn) = match outer {
+            Protocol::Ipv4 => Ipv4::parse(bytes).map(|ip| (ip.dscp(), ip.ecn())).unwrap(),
+            _ => Ipv6::parse(bytes).map(|ip| (ip.dscp(), ip.ecn())).unwrap(),
+        };
+        assert_eq!((dscp, ecn), (46, 1));
+        assert_eq!(layers.last().unwrap().end, outside.len(), "padding is gone");
+    }
+}
+
+#[test]
+fn readdressing_reaches_the_transport_and_nothing_else() {
+    for packet in pcap::all() {
+        let mut frame = packet.bytes;
+        let layers = Layers::of(&frame);
+        let Some(outer) = layers.find(Protocol::Ipv4) else { continue };
+        let before = frame.clone();
+        let mut ip = Ipv4::parse(outer.slice(&mut frame[..]).unwrap()).unwrap();
+        let (fragment, source) = (ip.is_fragment(), ip.source());
+        ip.set_source([203, 0, 113, 9].into());
+        assert!(ip.checksum_is_valid());
+        if !fragment && packet.capture != "partial" {
+            assert!(plain::all_right(&frame[14..]), "{}", Summary::of(&frame));
+        }
+        // And back again: nothing else was touched.
+        let mut ip = Ipv4::parse(outer.slice(&mut frame[..]).unwrap()).unwrap();
+        ip.set_source(source);
+        if packet.capture != "partial" {
+            assert_eq!(frame, before);
+        }
+    }
+}
+
+#[test]
+fn first_fragments_are_readdressed_too() {
+    let packets = pcap::all().into_iter().filter(|packet| packet.capture == "fragments");
+    let mut fragments: Vec<_> = packets
+        .map(|packet| packet.bytes)
+        .filter(|frame| {
+            Layers::of(frame).find(Protocol::Ipv4).is_some_and(|layer| {
+                Ipv4::parse(layer.slice(&frame[..]).unwrap()).unwrap().is_fragment()
+            })
+        })
+        .collect();
+    assert_eq!(fragments.len(), 3);
+    let mut whole = Vec::new();
+    let mut pseudo = None;
+    for frame in &mut fragments {
+        let mut ip = Ipv4::parse(&mut frame[14..]).unwrap();
+        ip.set_destination([203, 0, 113, 9].into());
+        pseudo = Some(ip.pseudo_header());
+        whole.extend_from_slice(ip.payload());
+    }
+    let udp = Udp::parse(&whole[..]).unwrap();
+    assert_eq!(udp.checksum_status(pseudo.unwrap()), ChecksumStatus::Valid);
+}
+
+#[test]
+fn echo_requests_become_the_replies_that_linux_sent() {
+    let mut answered = 0;
+    for capture in ["ping", "ping6"] {
+        let packets: Vec<_> =
+            pcap::all().into_iter().filter(|packet| packet.capture == capture).collect();
+        for pair in packets.windows(2) {
+            let mut ours = pair[0].bytes.clone();
+            if reply::echo_reply(&mut ours).is_err() {
+                continue;
+            }
+            let mut theirs = pair[1].bytes.clone();
+            if let Ok(mut ip) = Ipv4::parse(&mut theirs[14..]) {
+                // Linux draws an identification, and lets the reply be fragmented.
+                let (_, request) = EthHeader::ref_from_prefix(&pair[0].bytes).unwrap();
+                let request = Ipv4::parse(request).unwrap();
+                ip.set_identification(request.identification());
+                ip.set_dont_fragment(request.dont_fragment());
+            } else {
+                let mut ip = Ipv6::parse(&mut theirs[14..]).unwrap();
+                let (_, request) = EthHeader::ref_from_prefix(&pair[0].bytes).unwrap();
+                ip.set_flow_label(Ipv6::parse(request).unwrap().flow_label());
+            }
+            assert_eq!(ours, theirs);
+            answered += 1;
+        }
+    }
+    assert_eq!(answered, 4);
+}
+
+#[test]
+fn refused_connections_get_the_reset_that_linux_sent() {
+    let packets: Vec<_> =
+        pcap::all().into_iter().filter(|packet| packet.capture == "refused").collect();
+    let mut answered = 0;
+    for pair in packets.windows(2) {
+        let (outcome, ours) = with_room(&pair[0].bytes, 0, |packet| reply::tcp_reset(packet));
+        if outcome.is_err() {
+            continue;
+        }
+        answered += 1;
+        let [ours, theirs] = [&ours, &pair[1].bytes].map(|frame| {
+            assert!(plain::all_right(&frame[14..]));
+            (Summary::of(frame).to_string(), frame[..14].to_vec(), frame.len())
+        });
+        assert_eq!(ours, theirs);
+        let (outcome, _) = with_room(&pair[1].bytes, 0, |packet| reply::tcp_reset(packet));
+        assert_eq!(outcome, Err(ReplyError::IsAnError));
+    }
+    assert_eq!(answered, 2);
+}
+
+#[test]
+fn closed_ports_get_the_message_that_linux_sent() {
+    let packets: Vec<_> =
+        pcap::all().into_iter().filter(|packet| packet.capture == "port_unreachable").collect();
+    let mut answered = 0;
+    for pair in packets.windows(2) {
+        let (outcome, ours) =
+            with_room(&pair[0].bytes, 48, |packet| reply::unreachable(packet, Unreachable::Port));
+        if outcome.is_err() {
+            continue;
+        }
+        answered += 1;
+        assert!(plain::all_right(&ours[14..]));
+        assert_eq!(Summary::of(&ours).to_string(), Summary::of(&pair[1].bytes).to_string());
+        // From the quote on, byte by byte.
+        let layers = Layers::of(&ours);
+        let message = layers.last().unwrap();
+        assert_eq!(ours[message.offset..], pair[1].bytes[message.offset..]);
+    }
+    assert_eq!(answered, 2);
+}
+
+#[test]
+fn errors_are_not_sent_where_the_rules_forbid() {
+    let mut many = udp_frame(b"x");
+    Ipv4Header::mut_from_prefix(&mut many[14..]).unwrap().0.set_destination([224, 0, 0, 5].into());
+    let mut later = udp_frame(b"x");
+    Ipv4Header::mut_from_prefix(&mut later[14..]).unwrap().0.set_fragment(false, 800);
+    let message = pcap::all()
+        .into_iter()
+        .find(|packet| Summary::of(&packet.bytes).to_string().contains("unreachable"));
+    for (frame, why) in [
+        (many, ReplyError::NotUnicast),
+        (later, ReplyError::IsAFragment),
+        (message.unwrap().bytes, ReplyError::IsAnError),
+    ] {
+        let (outcome, after) =
+            with_room(&frame, 64, |packet| reply::unreachable(packet, Unreachable::Host));
+        assert_eq!(outcome, Err(why));
+        assert_eq!(after, frame);
+    }
+}
+
+#[test]
+fn arp_is_answered() {
+    let packets = pcap::all();
+    let request = packets.iter().find(|packet| packet.capture == "ping_options").unwrap();
+    let answer =
+        &packets[packets.iter().position(|packet| packet.capture == "ping_options").unwrap() + 1];
+    let mut ours = request.bytes.clone();
+    reply::arp_reply(&mut ours, B).unwrap();
+    assert_eq!(ours, answer.bytes);
+    assert!(reply::arp_reply(&mut ours, B).is_err());
+}
