@@ -10,8 +10,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, and what to do about it. Converts into [`io::Error`] with a fitting kind.
 ///
-/// Full, empty and "try again" are not errors; the rings' own types say those.
-#[derive(Debug)]
+/// Full, empty and "try again" are not errors; the rings' own types say those. Its `Debug` is its
+/// `Display`, so that a `main` that returns it says what to do.
 #[non_exhaustive]
 pub enum Error {
     /// A number or a name that cannot be, found before the kernel was asked.
@@ -61,8 +61,8 @@ pub enum Error {
         interface: String,
         /// Its driver.
         driver: String,
-        /// What the kernel said.
-        source: io::Error,
+        /// Why not.
+        why: String,
     },
     /// Another XDP program is on the interface.
     ProgramBusy {
@@ -134,7 +134,8 @@ impl Error {
         source: impl Into<io::Error>,
     ) -> Self {
         let source = source.into();
-        if source.kind() == io::ErrorKind::PermissionDenied {
+        // EPERM; EACCES, of the same kind, is about files and bounds.
+        if source.raw_os_error() == Some(1) {
             return Self::MissingCapability { capability, call };
         }
         Self::Sys { call, source }
@@ -168,15 +169,15 @@ impl fmt::Display for Error {
                 f,
                 "no zero-copy on {interface} (driver {driver}): {why}; do not require it, and copy mode will serve"
             ),
-            Self::NoNativeMode { interface, driver, source } => write!(
+            Self::NoNativeMode { interface, driver, why } => write!(
                 f,
-                "no XDP in the driver of {interface} ({driver}): {source}; attach in generic mode, \
+                "no XDP in the driver of {interface} ({driver}): {why}; attach in generic mode, \
                  or choose automatically"
             ),
             Self::ProgramBusy { interface, program } => write!(
                 f,
-                "another XDP program is on {interface}: {program}; end the process that put it there, \
-                 or `ip link set {interface} xdp off`, if it is not held by a link"
+                "another XDP program is on {interface}: {program}; end the process that put it there \
+                 (a forked child that inherited it counts)"
             ),
             Self::ProgramRefused { log, source } => {
                 write!(f, "the kernel's verifier refused the XDP program: {source}")?;
@@ -193,7 +194,8 @@ impl fmt::Display for Error {
             ),
             Self::MemoryLock { needed, limit } => write!(
                 f,
-                "the UMEM needs {needed} bytes of locked memory and {limit} are allowed; raise the limit \
+                "the UMEM needs {needed} bytes of locked memory and {limit} are allowed, what other sockets of \
+                 this user have locked included; raise the limit \
                  (`ulimit -l`, LimitMEMLOCK= in a unit), grant CAP_IPC_LOCK, or take fewer frames"
             ),
             Self::LinkDown => {
@@ -213,12 +215,30 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Sys { source, .. }
-            | Self::NoNativeMode { source, .. }
-            | Self::ProgramRefused { source, .. } => Some(source),
+            Self::Sys { source, .. } | Self::ProgramRefused { source, .. } => Some(source),
             Self::Ring(corrupt) => Some(corrupt),
             _ => None,
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(all(target_os = "linux", not(loom)))]
+impl From<crate::sys::bpf::ProgramLoadError> for Error {
+    fn from(error: crate::sys::bpf::ProgramLoadError) -> Self {
+        if error.log.is_empty() {
+            return Self::privileged(
+                "bpf(BPF_PROG_LOAD)",
+                "CAP_BPF and CAP_NET_ADMIN",
+                error.source,
+            );
+        }
+        Self::ProgramRefused { log: error.log, source: error.source }
     }
 }
 

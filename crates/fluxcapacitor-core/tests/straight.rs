@@ -10,7 +10,7 @@ use fluxcapacitor_core::umem::{FramePool, Layout, PageSize, UmemRegion};
 const SIZES: RingSizes = RingSizes { fill: 8, rx: 8, tx: 8, completion: 8 };
 const HEADROOM: u32 = 64;
 
-fn lane(frames: u32) -> (UmemRegion, FramePool, LaneRings, PeerRings) {
+fn open(frames: u32) -> (UmemRegion, FramePool, LaneRings, PeerRings) {
     let layout = Layout::new(2048, frames, HEADROOM).unwrap();
     let (umem, pool) = UmemRegion::new(layout, PageSize::Base).unwrap();
     // Near the end of the rings' memory, so that every test goes round it.
@@ -36,7 +36,7 @@ fn all(mut some: impl FnMut() -> u32) -> u32 {
 
 #[test]
 fn packets_that_were_looked_at_are_posted_again() {
-    let (umem, mut pool, mut lane, mut peer) = lane(8);
+    let (umem, mut pool, mut lane, mut peer) = open(8);
     arrive(&mut pool, &mut lane, &mut peer, &[60, 61, 62, 63, 64, 65]);
     let mut lens = Vec::new();
     let moved =
@@ -49,7 +49,7 @@ fn packets_that_were_looked_at_are_posted_again() {
 
 #[test]
 fn packets_are_sent_on_as_they_were_changed() {
-    let (umem, mut pool, mut lane, mut peer) = lane(8);
+    let (umem, mut pool, mut lane, mut peer) = open(8);
     arrive(&mut pool, &mut lane, &mut peer, &[60, 0, 62, 63]);
     let moved = all(|| lane.rx.forward(&mut lane.tx, 64, |packet| packet[0] = 7).unwrap());
     assert_eq!((moved, lane.rx.rejected()), (3, 1), "a packet of length 0 is not sent");
@@ -68,7 +68,7 @@ fn packets_are_sent_on_as_they_were_changed() {
 
 #[test]
 fn frames_that_were_sent_are_sent_again_with_what_is_written() {
-    let (umem, mut pool, mut lane, mut peer) = lane(4);
+    let (umem, mut pool, mut lane, mut peer) = open(4);
     let packet = umem.write(pool.take().unwrap(), &[1; 60]).unwrap();
     lane.tx.push(packet).unwrap();
     lane.tx.publish();
@@ -91,8 +91,16 @@ fn frames_that_were_sent_are_sent_again_with_what_is_written() {
 }
 
 #[test]
+fn a_packet_that_is_rejected_does_not_hide_those_behind_it() {
+    let (_umem, mut pool, mut lane, mut peer) = open(8);
+    arrive(&mut pool, &mut lane, &mut peer, &[5000, 60]);
+    assert_eq!(lane.rx.recycle(&mut lane.fill, 64, |_| {}).unwrap(), 1);
+    assert_eq!((lane.rx.rejected(), lane.rx.occupancy()), (1, 0));
+}
+
+#[test]
 fn a_panic_on_the_way_loses_no_frame() {
-    let (umem, mut pool, mut lane, mut peer) = lane(8);
+    let (umem, mut pool, mut lane, mut peer) = open(8);
     arrive(&mut pool, &mut lane, &mut peer, &[60, 61, 62]);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         lane.rx.recycle(&mut lane.fill, 64, |packet| assert_ne!(packet.len(), 61, "on purpose"))
@@ -106,8 +114,8 @@ fn a_panic_on_the_way_loses_no_frame() {
 
 #[test]
 fn rings_of_others_are_refused() {
-    let (_umem, _pool, mut lane, _peer) = self::lane(2);
-    let (other_umem, _pool, mut other, _peer) = self::lane(2);
+    let (_umem, _pool, mut lane, _peer) = open(2);
+    let (other_umem, _pool, mut other, _peer) = open(2);
     let (mut second, _peer) = LaneRings::on_heap(&other_umem, SIZES, 0).unwrap();
     let refused = lane.rx.recycle(&mut other.fill, 1, |_| {}).unwrap_err();
     assert!(matches!(refused, Error::Invalid { what: "fill ring", .. }), "{refused}");

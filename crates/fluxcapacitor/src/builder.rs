@@ -8,13 +8,16 @@ use fluxcapacitor_core::sys::socket::{BindMode, XdpSocket};
 use fluxcapacitor_core::{Error, Result};
 
 use crate::granted::{BusyPollGrant, Granted};
-use crate::hook::{Attach, Hook};
+use crate::hook::{Attach, AttachMode, Hook, driver};
 use crate::raw::{Device, FluxRaw, RawParts};
 use crate::ring::{LaneRings, RingSizes};
 use crate::umem::{FRAME_SIZE_MAX, FRAME_SIZE_MIN, FramePool, Layout, PageSize, UmemRegion};
 
 /// Bytes of a frame on the wire beyond the MTU: Ethernet header, two VLAN tags, FCS.
 const ETHERNET_OVERHEAD: u32 = 26;
+
+/// The least MTU of IPv4 (RFC 791).
+const MTU_MIN: u32 = 68;
 
 /// Packets per system call in copy mode, where that can be chosen: eight times the kernel's own, more
 /// saves little.
@@ -176,18 +179,20 @@ impl FluxBuilder {
     /// [`Error`], which says what was asked, what was found and what to do. Nothing is left behind.
     pub fn build_raw(self) -> Result<FluxRaw> {
         let interface = self.find_interface()?;
-        let layout = self.layout(&interface)?;
         self.rings.check()?;
+        let layout = self.layout(&interface)?;
         let reserve = self.rings.tx.min(layout.frames() / 2);
 
         let (umem, mut pool) = UmemRegion::new(layout, self.pages)?;
         let hook = Hook::attach(&interface, self.attach)?;
-        let (lane, why_copied) = self.open_lane(&interface, &umem, &mut pool, reserve)?;
+        let (lane, why_copied) =
+            self.open_lane(&interface, hook.mode(), &umem, &mut pool, reserve)?;
         let OpenLane { rings, socket } = lane;
 
         let granted = Granted {
             driver: driver(&interface),
             mtu: interface.mtu,
+            is_up: interface.is_up,
             queue: self.queue,
             queues: interface.queue_count(),
             zero_copy: socket.is_zero_copy()?,
@@ -207,7 +212,7 @@ impl FluxBuilder {
         hook.map().insert(granted.queue, &socket)?;
 
         let LaneRings { fill, rx, tx, completion } = rings;
-        let device = Device::new(Some(hook), socket);
+        let device = Device::new(Some(hook), granted.queue, socket);
         let parts = RawParts { device, rx, fill, tx, completion, pool, umem, granted };
         Ok(FluxRaw::new(parts, reserve))
     }
@@ -232,18 +237,23 @@ impl FluxBuilder {
 
     /// The layout, if its frames hold the packets of the interface.
     fn layout(&self, interface: &Interface) -> Result<Layout> {
-        // An overflow asks for more frames than there can be, which the layout refuses.
-        let frames = self.frames.unwrap_or(self.rings.fill.saturating_add(self.rings.tx));
+        let frames = self.frames.unwrap_or(self.rings.fill + self.rings.tx);
         let layout = Layout::new(self.frame_size, frames, self.headroom)?;
         let longest = interface.mtu.saturating_add(ETHERNET_OVERHEAD);
         if longest > layout.packet_max() {
             let unused = self.frame_size - layout.packet_max();
             let fits = FRAME_SIZE_MAX - unused;
-            let what_fits = if longest <= fits {
+            let what_fits = if fits <= ETHERNET_OVERHEAD + MTU_MIN {
+                "ask for less headroom".to_owned()
+            } else if longest <= fits {
                 format!("take frames of {FRAME_SIZE_MAX} bytes")
             } else {
-                let mtu = layout.packet_max().saturating_sub(ETHERNET_OVERHEAD);
-                format!("set the MTU to {mtu} or less (`ip link set {} mtu {mtu}`)", self.interface)
+                let mtu = fits.saturating_sub(ETHERNET_OVERHEAD);
+                format!(
+                    "take frames of {FRAME_SIZE_MAX} bytes and set the MTU to {mtu} or less \
+                     (`ip link set {} mtu {mtu}`)",
+                    self.interface
+                )
             };
             let mtu = interface.mtu;
             return Err(Error::invalid(
@@ -263,6 +273,7 @@ impl FluxBuilder {
     fn open_lane(
         &self,
         interface: &Interface,
+        attached: AttachMode,
         umem: &UmemRegion,
         pool: &mut FramePool,
         tx_reserve: u32,
@@ -280,9 +291,9 @@ impl FluxBuilder {
             )
         };
         if self.zero_copy == ZeroCopy::Forbid {
-            return Ok((open(false)?, Some("zero-copy was forbidden".to_owned())));
+            return Ok((open(false)?, None));
         }
-        let refusal = self.no_zero_copy(interface, umem.layout());
+        let refusal = self.no_zero_copy(interface, attached, umem.layout());
         match refusal.map_or_else(|| open(true), Err) {
             Ok(lane) => Ok((lane, None)),
             Err(Error::NoZeroCopy { why, .. }) if self.zero_copy == ZeroCopy::Prefer => {
@@ -293,11 +304,19 @@ impl FluxBuilder {
     }
 
     /// Why there can be no zero-copy, as far as it can be known without trying.
-    fn no_zero_copy(&self, interface: &Interface, layout: Layout) -> Option<Error> {
+    fn no_zero_copy(
+        &self,
+        interface: &Interface,
+        attached: AttachMode,
+        layout: Layout,
+    ) -> Option<Error> {
         // Drivers receive into whole cache lines: `xsk_pool_get_rx_frame_size` rounded down to 128.
         let receivable = layout.packet_max() & !127;
         let longest = interface.mtu.saturating_add(ETHERNET_OVERHEAD);
-        let why = if interface.xdp_features.is_some_and(|offered| {
+        let why = if attached == AttachMode::Generic {
+            // The driver would fill the ring for packets that the stack then copies out of it.
+            "the XDP program runs in generic mode".to_owned()
+        } else if interface.xdp_features.is_some_and(|offered| {
             offered.contains(XdpFeatures::BASIC) && !offered.contains(XdpFeatures::XSK_ZEROCOPY)
         }) {
             "the driver does not offer it (xsk-zerocopy is not among its XDP features)".to_owned()
@@ -340,10 +359,6 @@ impl FluxBuilder {
             Err(error) => Err(error),
         }
     }
-}
-
-fn driver(interface: &Interface) -> String {
-    interface.driver.clone().unwrap_or_else(|| "no driver".to_owned())
 }
 
 /// `ENODEV`: no interface of that name.

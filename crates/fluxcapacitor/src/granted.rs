@@ -18,17 +18,19 @@ pub struct Granted {
     pub driver: String,
     /// The interface's MTU when the queue was opened, in bytes: the longest packet has 14 more.
     pub mtu: u32,
+    /// Whether the interface was up when the queue was opened.
+    pub is_up: bool,
     /// The queue.
     pub queue: u32,
     /// How many queues the interface has.
     pub queues: u32,
     /// Whether packets are not copied (`XDP_OPTIONS`, asked after the bind).
     pub zero_copy: bool,
-    /// Why they are copied, if they are.
+    /// Why they are copied, if they were not to be.
     pub why_copied: Option<String>,
     /// Where the XDP program runs; `None` if it is not ours.
     pub attach: Option<AttachMode>,
-    /// Why it does not run in the driver, if it does not.
+    /// Why it does not run in the driver, if it was to.
     pub why_not_native: Option<String>,
     /// The pages under the packet memory.
     pub pages: GrantedPages,
@@ -66,7 +68,7 @@ pub enum BusyPollGrant {
 }
 
 impl Granted {
-    /// What was asked for and not given, a line each.
+    /// What was asked for and not given, and what else stands in the way of packets, a line each.
     pub fn shortfalls(&self) -> impl Iterator<Item = String> {
         let busy_poll = match &self.busy_poll {
             BusyPollGrant::NotAsked | BusyPollGrant::Real { .. } => None,
@@ -76,10 +78,12 @@ impl Granted {
             ),
             BusyPollGrant::Refused(why) => Some(format!("no busy polling: {why}")),
         };
+        let down = (!self.is_up)
+            .then(|| format!("no packets yet: {0} is down (`ip link set {0} up`)", self.interface));
         let copied = self.why_copied.as_ref().map(|why| format!("copied: {why}"));
         let generic = self.why_not_native.as_ref().map(|why| format!("not native: {why}"));
         let pages = self.pages.why_not.clone();
-        [copied, generic, pages, busy_poll].into_iter().flatten()
+        [down, copied, generic, pages, busy_poll].into_iter().flatten()
     }
 }
 

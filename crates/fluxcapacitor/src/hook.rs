@@ -5,13 +5,17 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use fluxcapacitor_core::sys::bpf::{Link, Map, Program, ProgramLoadError, XdpMode};
-use fluxcapacitor_core::sys::netdev::{AttachedMode, Interface};
+use fluxcapacitor_core::sys::bpf::{Link, Map, Program, XdpMode};
+use fluxcapacitor_core::sys::netdev::AttachedMode;
+pub use fluxcapacitor_core::sys::netdev::Interface;
 use fluxcapacitor_core::{Error, Result};
 use fluxcapacitor_ebpf::{Target, redirect_program};
 
 /// What loading XDP programs and making XskMaps takes (`kernel/bpf/syscall.c`).
 const CAPABILITIES: &str = "CAP_BPF and CAP_NET_ADMIN";
+
+/// What our program is called, in `bpftool prog` and elsewhere.
+const PROGRAM: &str = "flux_redirect";
 
 /// The map from queue to socket that the XDP program redirects by (`BPF_MAP_TYPE_XSKMAP`).
 #[derive(Debug)]
@@ -113,8 +117,8 @@ impl fmt::Display for AttachMode {
 /// Our XDP program, on an interface for as long as this lives.
 ///
 /// It redirects the packets of each queue that has a socket in the map, and passes all others to the
-/// stack. The attachment is a BPF link: when the process ends, however it ends, the kernel detaches
-/// the program.
+/// stack. The attachment is a BPF link: dropping this detaches the program, and so does the kernel when
+/// the process ends, however it ends, unless a forked child has inherited the link and lives on.
 #[derive(Debug)]
 pub struct Hook {
     // Detached first: fields drop in this order.
@@ -134,30 +138,34 @@ impl Hook {
         let map = XskMap::new(interface.queue_count())?;
         let code = redirect_program(map.as_fd().as_raw_fd(), Target::Kernel);
         let code: Vec<[u8; 8]> = code.instructions().iter().map(|insn| insn.encode()).collect();
-        let program = Program::load_xdp(&code, "flux_redirect", 0).map_err(load_error)?;
+        let program = Program::load_xdp(&code, PROGRAM, 0)?;
 
         let link = |mode| Link::attach_xdp(&program, interface.index, mode);
         let hooked = |link, mode, why| Ok(Self { _link: link, map, mode, why_not_native: why });
         if attach == Attach::Generic {
-            let why = Some("generic was asked for".to_owned());
             let generic =
                 link(XdpMode::Generic).map_err(|source| attach_error(interface, source))?;
-            return hooked(generic, AttachMode::Generic, why);
+            return hooked(generic, AttachMode::Generic, None);
         }
         match link(XdpMode::Native) {
             Ok(native) => hooked(native, AttachMode::Native, None),
             // The driver's refusal, not that of the kernel for somebody else's program.
             Err(source) if is_refused_by_driver(&source) => {
-                let driver = interface.driver.clone().unwrap_or_else(|| "unknown".to_owned());
+                let (driver, why) = (driver(interface), native_refusal(&source, interface.mtu));
                 if attach == Attach::Native {
-                    let interface = interface.name.clone();
-                    return Err(Error::NoNativeMode { interface, driver, source });
+                    return Err(Error::NoNativeMode {
+                        interface: interface.name.clone(),
+                        driver,
+                        why,
+                    });
                 }
                 let generic =
                     link(XdpMode::Generic).map_err(|source| attach_error(interface, source))?;
-                let why =
-                    format!("driver {driver} refuses: {}", native_refusal(&source, interface.mtu));
-                hooked(generic, AttachMode::Generic, Some(why))
+                hooked(
+                    generic,
+                    AttachMode::Generic,
+                    Some(format!("driver {driver} refuses: {why}")),
+                )
             }
             Err(source) => Err(attach_error(interface, source)),
         }
@@ -175,7 +183,7 @@ impl Hook {
         self.mode
     }
 
-    /// Why it does not run in the driver, if it does not.
+    /// Why it does not run in the driver, if it was to.
     #[must_use]
     pub fn why_not_native(&self) -> Option<&str> {
         self.why_not_native.as_deref()
@@ -190,16 +198,16 @@ fn is_refused_by_driver(source: &io::Error) -> bool {
 
 fn native_refusal(source: &io::Error, mtu: u32) -> String {
     match source.raw_os_error() {
-        Some(errno::ERANGE) => format!("an MTU of {mtu} does not fit one buffer ({source})"),
+        Some(errno::ERANGE) => format!(
+            "packets of this link do not fit one buffer (the MTU is {mtu} here; on veth the peer's counts)"
+        ),
         _ => source.to_string(),
     }
 }
 
-fn load_error(error: ProgramLoadError) -> Error {
-    if error.log.is_empty() {
-        return Error::privileged("bpf(BPF_PROG_LOAD)", CAPABILITIES, error.source);
-    }
-    Error::ProgramRefused { log: error.log, source: error.source }
+/// The driver's name, as far as it has one.
+pub(crate) fn driver(interface: &Interface) -> String {
+    interface.driver.clone().unwrap_or_else(|| "none".to_owned())
 }
 
 fn attach_error(interface: &Interface, source: io::Error) -> Error {
@@ -216,15 +224,19 @@ fn attach_error(interface: &Interface, source: io::Error) -> Error {
 fn program_on(interface: &Interface) -> String {
     let now = Interface::by_index(interface.index).ok().and_then(|interface| interface.xdp);
     let Some(attached) = now else { return "it has just gone; try again".to_owned() };
-    let mode = match attached.mode {
-        AttachedMode::Native => "native",
-        AttachedMode::Generic => "generic",
-        _ => "offloaded",
+    let (mode, off) = match attached.mode {
+        AttachedMode::Native => ("native", "xdp"),
+        AttachedMode::Generic => ("generic", "xdpgeneric"),
+        _ => ("offloaded", "xdpoffload"),
     };
-    let id = attached.program_id;
+    let (id, name) = (attached.program_id, &interface.name);
+    let off = format!("`ip link set {name} {off} off` takes it off if no link holds it");
     match Program::info_by_id(id) {
-        Ok(info) => format!("{} (id {id}, {mode})", info.name),
-        Err(_) => format!("id {id}, {mode} (`bpftool prog show id {id}` tells more)"),
+        Ok(info) if info.name == PROGRAM => {
+            format!("{PROGRAM} (id {id}, {mode}), one of ours: each holds its interface alone")
+        }
+        Ok(info) => format!("{} (id {id}, {mode}; {off})", info.name),
+        Err(_) => format!("id {id} ({mode}; {off}; `bpftool prog show id {id}` tells more)"),
     }
 }
 

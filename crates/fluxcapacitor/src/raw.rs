@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 pub use device::{Device, Waited};
+use fluxcapacitor_core::Result;
 pub use fluxcapacitor_core::sys::socket::{Interest, Kick, Statistics};
-use fluxcapacitor_core::{Error, Result};
 
 use crate::granted::Granted;
 use crate::ring::{CompletionRing, FillRing, RxRing, TxRing};
@@ -83,15 +83,17 @@ impl FluxRaw {
         RawParts { device, rx, fill, tx, completion, pool, umem, granted }
     }
 
-    /// Posts free frames to the fill ring, all but the tx reserve, and says how many.
+    /// Posts free frames to the fill ring, all but the tx reserve, and says how many. Leaves room for the
+    /// frames of packets that are waiting in the rx ring.
     ///
     /// # Errors
-    /// [`Error::Ring`] if the fill ring is corrupt; those of [`Device::kick_rx`].
+    /// [`Error::Ring`](crate::Error::Ring) if the fill ring is corrupt; those of [`Device::kick_rx`].
     #[inline]
     pub fn refill(&mut self) -> Result<u32> {
-        let spare = self.pool.len().saturating_sub(self.tx_reserve as usize);
-        let posted = self.fill.room()?.min(spare as u32);
-        self.fill.extend(self.pool.drain().take(posted as usize)).map_err(|_| Error::Foreign)?;
+        let spare = self.pool.len().saturating_sub(self.tx_reserve as usize) as u32;
+        // Packets that were received and not taken yet will want to go back: `RxRing::recycle`.
+        let room = self.fill.room()?.saturating_sub(self.rx.occupancy());
+        let posted = self.fill.refill(&mut self.pool, spare.min(room))?;
         self.publish_fill()?;
         Ok(posted)
     }
@@ -115,7 +117,8 @@ impl FluxRaw {
     /// In copy mode packets are sent inside the system call, some at a time: it is repeated while
     /// packets are left and the last call sent any. With zero-copy it is made when the driver asks.
     /// What is left after that (the completion ring is full, memory is short) goes with the next
-    /// flush: take completions in between.
+    /// flush: take completions in between. A completion says that the kernel is done with the frame; a
+    /// link without a carrier drops the packet all the same.
     ///
     /// # Errors
     /// Those of [`Device::kick_tx`].
@@ -138,13 +141,10 @@ impl FluxRaw {
     /// Takes frames that were sent back into the pool, and says how many.
     ///
     /// # Errors
-    /// [`Error::Ring`] if the completion ring is corrupt.
+    /// [`Error::Ring`](crate::Error::Ring) if the completion ring is corrupt.
     #[inline]
     pub fn reclaim(&mut self) -> Result<u32> {
-        let before = self.pool.len();
-        let size = self.completion.size();
-        self.pool.give_all(self.completion.complete(size)?)?;
-        Ok((self.pool.len() - before) as u32)
+        self.completion.reclaim(&mut self.pool, self.completion.size())
     }
 
     /// Sleeps until there is what `interest` names, or the time is up.
@@ -153,7 +153,7 @@ impl FluxRaw {
     /// Those of [`Device::wait`].
     #[inline]
     pub fn wait(&self, interest: Interest, timeout: Duration) -> Result<Waited> {
-        if interest != Interest::Tx && self.rx.occupancy() > 0 {
+        if interest == Interest::Rx && self.rx.occupancy() > 0 {
             return Ok(Waited::Ready);
         }
         self.device.wait(interest, timeout)
@@ -162,7 +162,7 @@ impl FluxRaw {
     /// The socket's counters.
     ///
     /// # Errors
-    /// [`Error::Sys`].
+    /// [`Error::Sys`](crate::Error::Sys).
     pub fn statistics(&self) -> Result<Statistics> {
         self.device.statistics()
     }

@@ -99,7 +99,8 @@ fn unsafe_stands_in_core_alone_and_safety_md_lists_where() {
                 let allows = text.contains("#![allow(unsafe_code)]");
                 assert_eq!(has, allows, "{shown}: `unsafe` and its permission go together");
                 assert!(!allows || text.contains("# Safety"), "{shown}: no Safety heading");
-                let listed = safety.contains(&format!("\n| `{}` |", shown.trim_start_matches("src/")));
+                let listed =
+                    safety.contains(&format!("\n| `{}` |", shown.trim_start_matches("src/")));
                 assert_eq!(
                     has, listed,
                     "{shown}: SAFETY.md lists the files with unsafe, and no others"

@@ -11,7 +11,7 @@ use fluxcapacitor::builder::ZeroCopy;
 use fluxcapacitor::granted::BusyPollGrant;
 use fluxcapacitor::hook::{Attach, AttachMode};
 use fluxcapacitor::raw::{Interest, Waited};
-use fluxcapacitor::umem::{PageSize, Segment};
+use fluxcapacitor::umem::{FramePool, PageSize, Segment};
 use fluxcapacitor::{Error, FluxBuilder, FluxRaw, Result};
 use fluxcapacitor_testbed::{End, NetNs, PacketSocket, VethPair, permitted};
 
@@ -218,6 +218,48 @@ fn a_queue_opens_again_at_once_and_packets_in_hand_survive_the_close() {
         assert!(census.retired > 0, "{census}: what the kernel had is not ours before it says so");
     }
     assert_eq!(pair.b().xdp_attached().unwrap(), None);
+}
+
+#[test]
+fn packets_that_wait_find_room_to_go_back_to() {
+    let Some(pair) = pair(1) else { return };
+    let peer = PacketSocket::open(pair.a()).unwrap();
+    // More frames than the fill ring and the tx reserve can hold.
+    let small = |b: FluxBuilder| b.frames(256).fill_size(64).rx_size(64).tx_size(64);
+    let mut raw = open(pair.b(), small).unwrap();
+    (0..10).for_each(|number| peer.send(&packet(pair.a(), pair.b(), number)).unwrap());
+    while raw.rx.occupancy() < 10 {
+        assert_eq!(raw.wait(Interest::Rx, SECOND).unwrap(), Waited::Ready);
+    }
+    raw.refill().unwrap();
+    let mut seen = 0;
+    raw.rx.recycle(&mut raw.fill, 64, |_| seen += 1).unwrap();
+    assert_eq!(seen, 10);
+    conserved(&raw);
+}
+
+#[test]
+fn a_pool_of_another_socket_is_refused_and_keeps_its_frames() {
+    let Some(pair) = pair(1) else { return };
+    let mut left = open(pair.a(), |b| b).unwrap();
+    let mut right = open(pair.b(), |b| b).unwrap();
+    std::mem::swap(&mut left.pool, &mut right.pool);
+    send_one_from(&mut right.pool, &mut left, &packet(pair.a(), pair.b(), 1));
+    let before = left.pool.len();
+    assert!(matches!(left.refill(), Err(Error::Foreign)));
+    assert!(matches!(left.reclaim(), Err(Error::Foreign)));
+    assert_eq!(left.pool.len(), before);
+    std::mem::swap(&mut left.pool, &mut right.pool);
+    while left.completion.occupancy() == 0 {}
+    assert_eq!(left.reclaim().unwrap(), 1);
+    conserved(&left);
+}
+
+/// Sends one packet out of a frame of `pool`.
+fn send_one_from(pool: &mut FramePool, raw: &mut FluxRaw, packet: &[u8]) {
+    let segment = raw.umem.write(pool.take().unwrap(), packet).unwrap();
+    raw.tx.push(segment).unwrap();
+    raw.flush().unwrap();
 }
 
 #[test]

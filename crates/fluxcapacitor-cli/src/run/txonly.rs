@@ -22,7 +22,8 @@ impl TxOnly {
 
     /// Writes the packet into up to a batch of frames that have not been used yet.
     fn prime(&mut self, raw: &mut FluxRaw) -> Result<()> {
-        for frame in raw.pool.drain().take(self.batch as usize) {
+        let count = self.batch.min(raw.tx.room()?);
+        for frame in raw.pool.drain().take(count as usize) {
             let segment = raw.umem.write(frame, &self.packet).map_err(|_| {
                 Error::invalid("packet size", self.packet.len(), "it must fit a frame")
             })?;

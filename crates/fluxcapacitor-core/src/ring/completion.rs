@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::consumer::Taken;
 use super::transfer::{Step, transfer};
 use super::{ConsumerRing, Descriptor, FillRing, RingCorrupt, TxRing};
-use crate::error::Result;
-use crate::umem::{Frame, Frames, Holder, Lane, Place};
+use crate::error::{Error, Result};
+use crate::umem::{Frame, FramePool, Frames, Holder, Lane, Place};
 
 /// Frames on their way back from the wire.
 ///
@@ -43,9 +43,24 @@ impl CompletionRing {
         })
     }
 
+    /// Gives up to `max` frames that were sent to a pool, and says how many.
+    ///
+    /// # Errors
+    /// [`Error::Ring`](crate::Error::Ring) if the ring is corrupt;
+    /// [`Error::Foreign`](crate::Error::Foreign) if the pool is of another UMEM. The ring is as it was.
+    #[inline]
+    pub fn reclaim(&mut self, pool: &mut FramePool, max: u32) -> Result<u32> {
+        if pool.umem().id() != self.lane.umem().id() {
+            return Err(Error::Foreign);
+        }
+        let before = pool.len();
+        pool.give_all(self.complete(max)?)?;
+        Ok((pool.len() - before) as u32)
+    }
+
     /// Posts up to `max` frames that were sent straight to `fill`, and says how many.
     ///
-    /// Stops early where either ring ends in memory.
+    /// Stops early where either ring ends in memory. If `fill` is full it moves none.
     ///
     /// # Errors
     /// [`Error::Ring`](crate::Error::Ring) if a ring is corrupt;
@@ -69,7 +84,7 @@ impl CompletionRing {
     ///
     /// `write` is lent the frame from the headroom on, with what was in it before, and gives the length
     /// of the packet, in bytes. At a length of 0, or beyond the frame, it stops, and the frame is still
-    /// in the ring; so it is if `write` panics. It also stops where either ring ends in memory.
+    /// in the ring; so it is if `write` panics. It also stops where either ring ends in memory, and moves none if `tx` is full.
     ///
     /// # Errors
     /// [`Error::Ring`](crate::Error::Ring) if a ring is corrupt;

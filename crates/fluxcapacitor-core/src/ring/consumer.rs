@@ -52,7 +52,8 @@ impl<T: Slot> ConsumerRing<T> {
         // Counted as taken before the first is handed out, so that a forgotten batch cannot have the
         // same value read twice.
         self.tail = self.tail.wrapping_add(run.len() as u32);
-        Ok(Taken { cells: run.iter(), memory: &self.memory, tail: &mut self.tail })
+        let first = self.tail.wrapping_sub(run.len() as u32);
+        Ok(Taken { cells: run.iter(), memory: &self.memory, first, tail: &mut self.tail })
     }
 
     /// Up to `count` slots that hold values, and the guard that counts those that are taken.
@@ -85,9 +86,9 @@ impl<T: Slot> ConsumerRing<T> {
         }
     }
 
-    /// How many values are there now, by what the peer says; for display, it is not checked.
+    /// How many values are there now, by what the peer says; never more than the ring holds.
     pub fn occupancy(&self) -> u32 {
-        self.memory.producer().load(Relaxed).wrapping_sub(self.tail)
+        self.memory.producer().load(Relaxed).wrapping_sub(self.tail).min(self.size)
     }
 
     /// `RING_NEED_WAKEUP` as the producing end of a heap ring sees it: here the consumer sleeps.
@@ -127,6 +128,7 @@ impl<T: Slot> ConsumerRing<T> {
 pub struct Taken<'r, T: Slot> {
     cells: slice::Iter<'r, T::Cell>,
     memory: &'r RingMemory<T>,
+    first: u32,
     tail: &'r mut u32,
 }
 
@@ -150,7 +152,9 @@ impl<T: Slot> Drop for Taken<'_, T> {
     #[inline]
     fn drop(&mut self) {
         *self.tail = self.tail.wrapping_sub(self.cells.len() as u32);
-        release(self.memory, *self.tail);
+        if *self.tail != self.first {
+            release(self.memory, *self.tail);
+        }
     }
 }
 
@@ -165,12 +169,15 @@ pub(super) struct Released<'r, T: Slot> {
 impl<T: Slot> Drop for Released<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        *self.tail = self.tail.wrapping_add(self.count);
-        release(self.memory, *self.tail);
+        if self.count > 0 {
+            *self.tail = self.tail.wrapping_add(self.count);
+            release(self.memory, *self.tail);
+        }
     }
 }
 
-/// Gives the slots before `tail` back to the peer.
+/// Gives the slots before `tail` back to the peer. Not called for none: a poll of an empty ring leaves
+/// the peer's cache line alone.
 #[inline]
 fn release<T: Slot>(memory: &RingMemory<T>, tail: u32) {
     // Partner: the producer's load-acquire of the consumer index before it writes over the slots

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::push::at_most;
 use super::{ProducerRing, PushError, RingCorrupt};
 use crate::error::{Error, Result};
-use crate::umem::{Frame, Holder, Lane, Place, UmemId};
+use crate::umem::{Frame, FramePool, Holder, Lane, Place, UmemId};
 
 /// Frames on their way to the kernel, to be filled with received packets.
 ///
@@ -67,7 +67,8 @@ impl FillRing {
 
     /// Pushes frames while there is room and there are frames, and says how many it took.
     ///
-    /// Room is looked for once, at the start; `frames` is never asked for more than fit.
+    /// Room is looked for once, at the start; `frames` is never asked for more than fit. Frames that are
+    /// left in an iterator that was given away are lost: lend it with `by_ref()` if there may be some.
     ///
     /// # Errors
     /// [`PushError`] with the frame that it stopped at; those before it were pushed.
@@ -93,6 +94,24 @@ impl FillRing {
             (Err(corrupt), _) => {
                 frames.next().map_or(Ok(0), |frame| Err(PushError::Corrupt(frame, corrupt)))
             }
+        }
+    }
+
+    /// Pushes up to `max` frames of a pool, as far as there is room, and says how many.
+    ///
+    /// # Errors
+    /// [`Error::Ring`] if the ring is corrupt; [`Error::Foreign`] if the pool is of another UMEM. The pool
+    /// is as it was.
+    #[inline]
+    pub fn refill(&mut self, pool: &mut FramePool, max: u32) -> Result<u32> {
+        if pool.umem().id() != self.lane.umem().id() {
+            return Err(Error::Foreign);
+        }
+        let count = self.ring.room(max)?.min(max);
+        match self.extend(pool.drain().take(count as usize)) {
+            Ok(pushed) => Ok(pushed),
+            // Not after the checks above; still, it is not lost.
+            Err(refused) => Ok(pool.give(refused.into_inner()).map_or(0, |()| 0)),
         }
     }
 

@@ -7,7 +7,7 @@
 //! # Safety
 //! Owns `[ring-mapped]`: the pointers of a [`RingMemory`] are aligned, lie inside memory that its
 //! `owner` keeps alive and mapped, and that memory is only ever touched as atomics. Established in
-//! the two constructors, relied upon in the three accessors.
+//! the two constructors, relied upon in the accessors.
 #![allow(unsafe_code)]
 
 use std::fmt;

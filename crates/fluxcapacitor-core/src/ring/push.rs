@@ -6,6 +6,8 @@ use super::RingCorrupt;
 use crate::umem::Foreign;
 
 /// A frame or segment that a ring did not take, handed back unchanged.
+///
+/// It does not convert into [`Error`](crate::Error) by `?`: the frame would be lost on the way.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PushError<T> {

@@ -29,7 +29,8 @@ impl RxRing {
     /// Receives up to `max` packets; none if there are none.
     ///
     /// Packets that are not taken out of the batch stay in the ring. A batch that is forgotten
-    /// (`mem::forget`) loses their frames.
+    /// (`mem::forget`) loses their frames; so does a loop over it that is left with a packet in hand,
+    /// by `?` or `break`: give the packet's frame to a pool or a ring first.
     ///
     /// # Errors
     /// [`RingCorrupt`] if the kernel's index is out of its window.
@@ -46,7 +47,8 @@ impl RxRing {
     /// Lends up to `max` packets to `look`, posts the frame of each straight back to `fill`, and says
     /// how many. The shortest way to look at packets and drop them.
     ///
-    /// Stops early where either ring ends in memory. If `look` panics, its packet is still in the ring.
+    /// Stops early where either ring ends in memory, and moves none if `fill` is full: leave room in it
+    /// for what has been received. If `look` panics, its packet is still in the ring.
     ///
     /// # Errors
     /// [`Error::Ring`] if a ring is corrupt; [`Error::Invalid`] if `fill` is not of the same lane.
@@ -79,7 +81,9 @@ impl RxRing {
     /// Lends up to `max` packets to `edit`, pushes each to `tx` as it is then, and says how many. The
     /// shortest way to change packets and send them on.
     ///
-    /// Stops early where either ring ends in memory. If `edit` panics, its packet is still in the ring.
+    /// Stops early where either ring ends in memory, and moves none if `tx` is full. What cannot be sent,
+    /// a packet of length 0 or one that goes on in another descriptor, is counted as rejected. If
+    /// `edit` panics, its packet is still in the ring.
     ///
     /// # Errors
     /// [`Error::Ring`] if a ring is corrupt; [`Error::Foreign`] if `tx` is of another UMEM.

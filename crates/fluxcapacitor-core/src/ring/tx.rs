@@ -63,7 +63,8 @@ impl TxRing {
 
     /// Pushes packets while there is room and there are packets, and says how many it took.
     ///
-    /// Room is looked for once, at the start; `packets` is never asked for more than fit.
+    /// Room is looked for once, at the start; `packets` is never asked for more than fit. Packets that are
+    /// left in an iterator that was given away are lost: lend it with `by_ref()` if there may be some.
     ///
     /// # Errors
     /// [`PushError`] with the packet that it stopped at; those before it were pushed.

@@ -58,8 +58,20 @@ pub fn open(umem: &UmemRegion, pool: &mut FramePool, options: LaneOptions<'_>) -
     let opened = try_open(umem, pool, options);
     // What a failed attempt had posted; and, if the queue was ours before, what was still out then:
     // the kernel let go of it when it bound the queue anew.
-    umem.recover(pool)?;
-    opened
+    let recovered = umem.recover(pool)?;
+    let mut lane = opened?;
+    if recovered > 0 {
+        post(&mut lane.rings, pool, options.tx_reserve)?;
+    }
+    Ok(lane)
+}
+
+/// Posts all frames of the pool but the tx reserve, as far as they fit.
+fn post(rings: &mut LaneRings, pool: &mut FramePool, tx_reserve: u32) -> Result<()> {
+    let spare = pool.len().saturating_sub(tx_reserve as usize);
+    rings.fill.refill(pool, spare as u32)?;
+    rings.fill.publish();
+    Ok(())
 }
 
 fn try_open(umem: &UmemRegion, pool: &mut FramePool, options: LaneOptions<'_>) -> Result<OpenLane> {
@@ -69,9 +81,7 @@ fn try_open(umem: &UmemRegion, pool: &mut FramePool, options: LaneOptions<'_>) -
     socket.register_umem()?;
     let mut rings = socket.map_rings(sizes)?;
 
-    let post = pool.len().saturating_sub(tx_reserve as usize);
-    rings.fill.extend(pool.drain().take(post)).map_err(|_| Error::Foreign)?;
-    rings.fill.publish();
+    post(&mut rings, pool, tx_reserve)?;
 
     let started = Instant::now();
     loop {
@@ -92,21 +102,22 @@ fn bind_error(errno: Errno, options: LaneOptions<'_>) -> Error {
             queue: options.queue,
             tried_ms: BUSY_MAX.as_millis() as u64,
         },
-        // `xp_assign_dev` (net/xdp/xsk_buff_pool.c) and the driver's own ndo_bpf.
-        Errno::OPNOTSUPP | Errno::INVAL | Errno::NOTSUP if options.mode.zero_copy => {
-            Error::NoZeroCopy {
-                interface,
-                driver: options.driver.to_owned(),
-                why: if errno == Errno::INVAL {
-                    "the driver refuses this queue, frame size or ring size for it (EINVAL)"
-                        .to_owned()
-                } else {
-                    "the driver does not offer it (EOPNOTSUPP)".to_owned()
-                },
-            }
-        }
         Errno::NODEV => Error::UnknownInterface { interface },
         Errno::NETDOWN => Error::LinkDown,
+        // `xp_assign_dev` (net/xdp/xsk_buff_pool.c) and whatever the driver's own ndo_bpf comes up with.
+        // What is not about zero-copy will show again in copy mode.
+        errno if options.mode.zero_copy => Error::NoZeroCopy {
+            interface,
+            driver: options.driver.to_owned(),
+            why: match errno {
+                Errno::OPNOTSUPP => "the driver does not offer it (EOPNOTSUPP)".to_owned(),
+                Errno::INVAL => {
+                    "the driver refuses this queue, frame size or ring size for it (EINVAL)"
+                        .to_owned()
+                }
+                errno => format!("the driver refuses: {errno}"),
+            },
+        },
         Errno::PERM | Errno::ACCESS => {
             Error::MissingCapability { capability: "CAP_NET_RAW", call: "bind(AF_XDP)" }
         }

@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
 
+use rustix::io::Errno;
 use rustix::mm::{self, Advice, MapFlags, ProtFlags};
 
 use crate::umem::PageSize;
@@ -63,7 +64,14 @@ impl PacketMapping {
         let base = unsafe {
             mm::mmap_anonymous(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, flags)
         }?;
-        Ok(Self(Mapping::new(base, len)?))
+        let mapping = Mapping::new(base, len)?;
+        // mmap does not say when it could not populate, and the first touch would end the process.
+        // SAFETY: [mapped]: our own fresh mapping, whole, which nobody has written to yet.
+        match unsafe { mm::madvise(base, len, Advice::LinuxPopulateWrite) } {
+            // Before Linux 5.14 there is no such advice.
+            Ok(()) | Err(Errno::INVAL) => Ok(Self(mapping)),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     #[inline]

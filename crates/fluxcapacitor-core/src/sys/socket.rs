@@ -55,10 +55,8 @@ pub enum Kick {
 pub enum Interest {
     /// Packets in the rx ring.
     Rx,
-    /// Room in the tx ring.
+    /// Room in the tx ring: the kernel says so when it is half empty.
     Tx,
-    /// Either.
-    RxOrTx,
 }
 
 /// The counters of a socket (`XDP_STATISTICS`), since it was made.
@@ -233,7 +231,6 @@ impl XdpSocket {
         let events = match interest {
             Interest::Rx => PollFlags::IN,
             Interest::Tx => PollFlags::OUT,
-            Interest::RxOrTx => PollFlags::IN | PollFlags::OUT,
         };
         let mut fds = [PollFd::new(&self.fd, events)];
         let timeout = Timespec::try_from(timeout)
@@ -302,9 +299,10 @@ impl XdpSocket {
                 }
             })
         };
-        set("setsockopt(SO_PREFER_BUSY_POLL)", libc::SO_PREFER_BUSY_POLL, 1)?;
+        // The one that switches it on comes last: a refusal of the others leaves it off.
+        set("setsockopt(SO_BUSY_POLL_BUDGET)", libc::SO_BUSY_POLL_BUDGET, budget)?;
         set("setsockopt(SO_BUSY_POLL)", libc::SO_BUSY_POLL, busy_poll_us)?;
-        set("setsockopt(SO_BUSY_POLL_BUDGET)", libc::SO_BUSY_POLL_BUDGET, budget)
+        set("setsockopt(SO_PREFER_BUSY_POLL)", libc::SO_PREFER_BUSY_POLL, 1)
     }
 
     /// Sets how many packets one `sendto` may send in copy mode (`XDP_MAX_TX_SKB_BUDGET`): at least
@@ -364,7 +362,9 @@ impl AsRawFd for XdpSocket {
 fn kicked(call: &'static str, answer: Result<usize, Errno>) -> Result<Kick> {
     match answer {
         Ok(_) => Ok(Kick::Done),
-        Err(Errno::AGAIN | Errno::BUSY | Errno::NOBUFS | Errno::INTR) => Ok(Kick::Again),
+        Err(Errno::AGAIN | Errno::BUSY | Errno::NOBUFS | Errno::NOMEM | Errno::INTR) => {
+            Ok(Kick::Again)
+        }
         Err(Errno::NETDOWN) => Err(Error::LinkDown),
         Err(Errno::NXIO) => Err(Error::LinkGone),
         Err(errno) => Err(Error::sys(call, errno)),

@@ -15,7 +15,8 @@ pub struct Census {
     pub rx: u32,
     /// Out to be sent: tx ring, kernel, completion ring.
     pub tx: u32,
-    /// Out with a lane that has closed: not usable until its queue is bound again.
+    /// Out with a lane that has closed: not usable before `UmemRegion::recover` takes them back, which it
+    /// does when the lane was never bound, or its queue is bound again.
     pub retired: u32,
 }
 

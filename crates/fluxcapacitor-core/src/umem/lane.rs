@@ -94,7 +94,9 @@ impl LaneTable {
             return Err(Error::invalid(
                 "lanes of one UMEM",
                 LANES_MAX + 1,
-                format!("there can be {LANES_MAX}"),
+                format!(
+                    "there can be {LANES_MAX}; `UmemRegion::recover` frees those that have closed"
+                ),
             ));
         }
         self.0.push(entry);

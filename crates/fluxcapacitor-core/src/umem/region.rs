@@ -9,7 +9,7 @@
 use std::fmt;
 use std::ptr::NonNull;
 use std::slice;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use super::claim::Frames;
@@ -91,9 +91,10 @@ impl UmemRegion {
     /// # Errors
     /// [`Error::Sys`] if there is not even enough memory on base pages.
     pub fn new(layout: Layout, pages: PageSize) -> Result<(Self, FramePool)> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let id = NEXT.fetch_update(Relaxed, Relaxed, |id| id.checked_add(1)).map_err(|last| {
-            Error::invalid("number of UMEMs", last, "a process can have 2^32 in its life")
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Relaxed);
+        let id = u32::try_from(id).map_err(|_| {
+            Error::invalid("number of UMEMs", id, "a process can have 2^32 in its life")
         })?;
         let (memory, pages) = Memory::new(layout.bytes(), pages)?;
         let ledger = Ledger::new(layout.frames());

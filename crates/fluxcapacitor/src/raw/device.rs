@@ -21,6 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub struct Device {
     // Detached before the socket is closed: fields drop in this order.
     hook: Option<Hook>,
+    queue: u32,
     socket: XdpSocket,
     kicks: AtomicU64,
     opened: Instant,
@@ -36,14 +37,14 @@ pub enum Waited {
     Ready,
     /// The time is up.
     TimedOut,
-    /// The link is down. It may come back: wait again.
+    /// The interface is switched off. It may come back: wait again. (A carrier that is lost is not told.)
     LinkDown,
 }
 
 impl Device {
-    pub(crate) fn new(hook: Option<Hook>, socket: XdpSocket) -> Self {
+    pub(crate) fn new(hook: Option<Hook>, queue: u32, socket: XdpSocket) -> Self {
         let (kicks, looked_ms) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { hook, socket, kicks, opened: Instant::now(), looked_ms }
+        Self { hook, queue, socket, kicks, opened: Instant::now(), looked_ms }
     }
 
     /// Makes the kernel send what is in the tx ring. One system call.
@@ -109,7 +110,7 @@ impl Device {
         self.socket.statistics()
     }
 
-    /// How many system calls were made to kick the kernel.
+    /// How many system calls were made to kick the kernel; looks at the link while waiting apart.
     #[must_use]
     pub fn kicks(&self) -> u64 {
         self.kicks.load(Relaxed)
@@ -119,6 +120,16 @@ impl Device {
     #[must_use]
     pub const fn hook(&self) -> Option<&Hook> {
         self.hook.as_ref()
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // Out of the map first: a forked child may have a copy of the socket, which would then go on
+        // to take packets that nobody reads.
+        if let Some(hook) = &self.hook {
+            let _removed = hook.map().remove(self.queue);
+        }
     }
 }
 

@@ -138,6 +138,13 @@ pub(super) struct LinkUpdate {
 
 const _: () = assert!(size_of::<LinkUpdate>() == 16);
 
+/// For `BPF_LINK_DETACH`.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(super) struct LinkDetach {
+    pub(super) link_fd: u32,
+}
+
 /// The first part of `struct bpf_map_info`.
 #[repr(C)]
 #[derive(Debug, Default)]

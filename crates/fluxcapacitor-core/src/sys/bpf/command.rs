@@ -28,6 +28,7 @@ const BPF_PROG_GET_FD_BY_ID: u32 = 13;
 const BPF_OBJ_GET_INFO_BY_FD: u32 = 15;
 const BPF_LINK_CREATE: u32 = 28;
 const BPF_LINK_UPDATE: u32 = 29;
+const BPF_LINK_DETACH: u32 = 34;
 
 /// The licence that programs are loaded with; helpers may ask for the GPL.
 const LICENSE: &CStr = c"Dual MIT/GPL";
@@ -207,6 +208,13 @@ pub(super) fn link_update(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::
     };
     // SAFETY: [attr], and it holds no address.
     unsafe { call(BPF_LINK_UPDATE, &mut attribute) }.map(drop)
+}
+
+/// Takes a link's program off, whoever else holds the link.
+pub(super) fn link_detach(link: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attribute = attr::LinkDetach { link_fd: number(link) };
+    // SAFETY: [attr], and it holds no address.
+    unsafe { call(BPF_LINK_DETACH, &mut attribute) }.map(drop)
 }
 
 /// Calls bpf(2).

@@ -29,9 +29,10 @@ impl XdpMode {
 
 /// An XDP program attached to an interface.
 ///
-/// Closing the last descriptor of the link detaches the program. Nobody can
-/// replace it by netlink meanwhile; if the interface goes away, the link stays
-/// without effect.
+/// Dropping it detaches the program, also where a forked child has a copy of
+/// the descriptor. If the process ends without dropping it, closing the last
+/// copy does. Nobody can replace the program by netlink meanwhile; if the
+/// interface goes away, the link stays without effect.
 #[derive(Debug)]
 #[must_use = "the program is detached when the link is dropped"]
 pub struct Link {
@@ -67,6 +68,14 @@ impl Link {
     #[doc(alias = "BPF_LINK_UPDATE")]
     pub fn update(&self, program: &Program) -> io::Result<()> {
         command::link_update(self.fd.as_fd(), program.as_fd())
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // Before Linux 5.9 there is no such command, nor XDP links; where the
+        // interface is gone, nothing is left to detach from.
+        let _detached = command::link_detach(self.fd.as_fd());
     }
 }
 
