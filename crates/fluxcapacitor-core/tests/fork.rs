@@ -283,6 +283,21 @@ fn a_failed_bind_leaves_all_frames_in_the_pool() {
     bed.opened(0);
 }
 
+#[test]
+fn dropping_a_link_detaches_although_a_forked_child_has_it_too() {
+    let Some(bed) = bed(1) else { return };
+    let end = bed.pair.b();
+    // r0 = 2 (XDP_PASS); exit.
+    let pass = [[0xb7, 0, 0, 0, 2, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
+    let program = Program::load_xdp(&pass, "fork_test", 0).unwrap();
+    let attach = || Link::attach_xdp(&program, end.index(), XdpMode::Native).unwrap();
+    let link = end.namespace().run(attach).unwrap();
+    assert_eq!(end.xdp_attached().unwrap(), Some(program.id()));
+    let _child = Forked::asleep();
+    drop(link);
+    assert_eq!(end.xdp_attached().unwrap(), None);
+}
+
 /// A forked child: killed, if it has not ended, and reaped on drop.
 struct Forked {
     pid: libc::pid_t,
