@@ -60,7 +60,8 @@ impl CompletionRing {
 
     /// Posts up to `max` frames that were sent straight to `fill`, and says how many.
     ///
-    /// Stops early where either ring ends in memory. If `fill` is full it moves none.
+    /// Stops early where either ring ends in memory and behind what is rejected, and moves none if `fill`
+    /// is full.
     ///
     /// # Errors
     /// [`Error::Ring`](crate::Error::Ring) if a ring is corrupt;
@@ -84,7 +85,8 @@ impl CompletionRing {
     ///
     /// `write` is lent the frame from the headroom on, with what was in it before, and gives the length
     /// of the packet, in bytes. At a length of 0, or beyond the frame, it stops, and the frame is still
-    /// in the ring; so it is if `write` panics. It also stops where either ring ends in memory, and moves none if `tx` is full.
+    /// in the ring; so it is if `write` panics. It also stops where either ring ends in memory and behind
+    /// what is rejected, and moves none if `tx` is full.
     ///
     /// # Errors
     /// [`Error::Ring`](crate::Error::Ring) if a ring is corrupt;

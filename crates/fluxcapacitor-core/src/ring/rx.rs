@@ -47,8 +47,9 @@ impl RxRing {
     /// Lends up to `max` packets to `look`, posts the frame of each straight back to `fill`, and says
     /// how many. The shortest way to look at packets and drop them.
     ///
-    /// Stops early where either ring ends in memory, and moves none if `fill` is full: leave room in it
-    /// for what has been received. If `look` panics, its packet is still in the ring.
+    /// Stops early where either ring ends in memory and behind what is rejected, and moves none if
+    /// `fill` is full: leave room in it for what has been received. If `look` panics, its packet is
+    /// still in the ring.
     ///
     /// # Errors
     /// [`Error::Ring`] if a ring is corrupt; [`Error::Invalid`] if `fill` is not of the same lane.
@@ -81,9 +82,9 @@ impl RxRing {
     /// Lends up to `max` packets to `edit`, pushes each to `tx` as it is then, and says how many. The
     /// shortest way to change packets and send them on.
     ///
-    /// Stops early where either ring ends in memory, and moves none if `tx` is full. What cannot be sent,
-    /// a packet of length 0 or one that goes on in another descriptor, is counted as rejected. If
-    /// `edit` panics, its packet is still in the ring.
+    /// Stops early where either ring ends in memory and behind what is rejected, and moves none if `tx`
+    /// is full. What cannot be sent, a packet of length 0 or one that goes on in another descriptor, is
+    /// counted as rejected. If `edit` panics, its packet is still in the ring.
     ///
     /// # Errors
     /// [`Error::Ring`] if a ring is corrupt; [`Error::Foreign`] if `tx` is of another UMEM.

@@ -16,10 +16,10 @@ pub(super) enum Step<D> {
 }
 
 /// Takes up to `max` values out of `source`, and puts what `step` makes of each into `target`; says how
-/// many it put there. None only if `source` is empty, `target` full, or `step` stopped at once.
+/// many it put there.
 ///
-/// Ends early where either ring ends in memory, and behind a value that is skipped. If `step` panics, its
-/// value and those behind it are still in `source`.
+/// Ends early where either ring ends in memory, where `target` is full, and behind a value that is
+/// skipped. If `step` panics, its value and those behind it are still in `source`.
 #[inline]
 pub(super) fn transfer<S: Slot, D: Slot>(
     source: &mut ConsumerRing<S>,
@@ -27,26 +27,21 @@ pub(super) fn transfer<S: Slot, D: Slot>(
     max: u32,
     mut step: impl FnMut(S) -> Step<D>,
 ) -> Result<u32, RingCorrupt> {
-    loop {
-        let ready = source.ready()?.min(max);
-        let count = target.room(ready)?.min(ready);
-        let (from, mut taken) = source.run(count);
-        let (to, mut written) = target.run(from.len() as u32);
-        for (value, cell) in from.iter().zip(to) {
-            match step(S::load(value)) {
-                Step::Move(made) => made.store(cell),
-                Step::Skip => {
-                    taken.count += 1;
-                    break;
-                }
-                Step::Stop => break,
+    let ready = source.ready()?.min(max);
+    let count = target.room(ready)?.min(ready);
+    let (from, mut taken) = source.run(count);
+    let (to, mut written) = target.run(from.len() as u32);
+    for (value, cell) in from.iter().zip(to) {
+        match step(S::load(value)) {
+            Step::Move(made) => made.store(cell),
+            Step::Skip => {
+                taken.count += 1;
+                break;
             }
-            taken.count += 1;
-            written.count += 1;
+            Step::Stop => break,
         }
-        // Nothing but a value that was skipped: there may be more behind it.
-        if written.count > 0 || taken.count == 0 {
-            return Ok(written.count);
-        }
+        taken.count += 1;
+        written.count += 1;
     }
+    Ok(written.count)
 }
