@@ -110,8 +110,11 @@ impl FillRing {
         let count = self.ring.room(max)?.min(max);
         match self.extend(pool.drain().take(count as usize)) {
             Ok(pushed) => Ok(pushed),
-            // Not after the checks above; still, it is not lost.
-            Err(refused) => Ok(pool.give(refused.into_inner()).map_or(0, |()| 0)),
+            // Not after these checks; but no frame is lost by a mistake of ours either.
+            Err(refused) => {
+                let _same_umem = pool.give(refused.into_inner());
+                Ok(0)
+            }
         }
     }
 
