@@ -19,8 +19,8 @@ const ETHERNET_OVERHEAD: u32 = 26;
 /// The least MTU of IPv4 (RFC 791).
 const MTU_MIN: u32 = 68;
 
-/// Packets per system call in copy mode, where that can be chosen: eight times the kernel's own, more
-/// saves little.
+/// Packets per system call in copy mode, where that can be chosen: eight times the kernel's own, and a
+/// bound on how long one call can take.
 const TX_BUDGET: u32 = 256;
 
 /// The least that `XDP_MAX_TX_SKB_BUDGET` takes (`TX_BATCH_SIZE`, `net/xdp/xsk.c`).
