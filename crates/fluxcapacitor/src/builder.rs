@@ -8,7 +8,7 @@ use fluxcapacitor_core::sys::socket::{BindMode, XdpSocket};
 use fluxcapacitor_core::{Error, Result};
 
 use crate::granted::{BusyPollGrant, Granted};
-use crate::hook::{Attach, AttachMode, Hook, driver};
+use crate::hook::{Attach, AttachMode, Hook, XdpProgram, driver};
 use crate::raw::{Device, FluxRaw, RawParts};
 use crate::ring::{LaneRings, RingSizes};
 use crate::umem::{FRAME_SIZE_MAX, FRAME_SIZE_MIN, FramePool, Layout, PageSize, UmemRegion};
@@ -71,6 +71,7 @@ pub struct FluxBuilder {
     pages: PageSize,
     zero_copy: ZeroCopy,
     attach: Attach,
+    program: XdpProgram,
     need_wakeup: bool,
     busy_poll: Option<BusyPoll>,
 }
@@ -88,6 +89,7 @@ impl FluxBuilder {
             pages: PageSize::Base,
             zero_copy: ZeroCopy::Prefer,
             attach: Attach::Auto,
+            program: XdpProgram::default(),
             need_wakeup: true,
             busy_poll: None,
         }
@@ -160,6 +162,15 @@ impl FluxBuilder {
         self
     }
 
+    /// The XDP program; by default the one that redirects all packets of the queue to the socket.
+    ///
+    /// One of your own says which packets come to the socket, by redirecting them by the map that it is
+    /// given, and what becomes of the others.
+    pub fn program(mut self, program: XdpProgram) -> Self {
+        self.program = program;
+        self
+    }
+
     /// Whether the kernel is to say when it wants to be woken; on by default. Off, every
     /// [`FluxRaw::flush`] makes a system call.
     pub fn need_wakeup(mut self, on: bool) -> Self {
@@ -184,7 +195,7 @@ impl FluxBuilder {
         let reserve = self.rings.tx.min(layout.frames() / 2);
 
         let (umem, mut pool) = UmemRegion::new(layout, self.pages)?;
-        let hook = Hook::attach(&interface, self.attach)?;
+        let hook = Hook::attach_program(&interface, self.attach, &self.program)?;
         let (lane, why_copied) =
             self.open_lane(&interface, hook.mode(), &umem, &mut pool, reserve)?;
         let OpenLane { rings, socket } = lane;

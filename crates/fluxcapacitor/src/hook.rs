@@ -4,12 +4,15 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 use fluxcapacitor_core::sys::bpf::{Link, Map, Program, XdpMode};
 use fluxcapacitor_core::sys::netdev::AttachedMode;
 pub use fluxcapacitor_core::sys::netdev::Interface;
 use fluxcapacitor_core::{Error, Result};
-use fluxcapacitor_ebpf::{Target, redirect_program};
+use fluxcapacitor_ebpf::{
+    AssembleError, MapRef, Program as Instructions, Target, redirect_program,
+};
 
 /// What loading XDP programs and making XskMaps takes (`kernel/bpf/syscall.c`).
 const CAPABILITIES: &str = "CAP_BPF and CAP_NET_ADMIN";
@@ -114,6 +117,41 @@ impl fmt::Display for AttachMode {
     }
 }
 
+/// How to make the XDP program, once it is known which map it redirects by and where it will run.
+///
+/// By default it is [`redirect_program`]: the packets of each queue that has a socket go there, all
+/// others to the stack.
+#[derive(Clone)]
+pub struct XdpProgram(Arc<Make>);
+
+type Make = dyn Fn(MapRef, Target) -> Result<Instructions, AssembleError> + Send + Sync;
+
+impl XdpProgram {
+    /// A program of your own, put together by [`ebpf::Assembler`](crate::ebpf::Assembler).
+    pub fn new(
+        make: impl Fn(MapRef, Target) -> Result<Instructions, AssembleError> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(make))
+    }
+
+    fn assemble(&self, map: MapRef, target: Target) -> Result<Instructions> {
+        (self.0)(map, target)
+            .map_err(|error| Error::invalid("XDP program", "of your own", error.to_string()))
+    }
+}
+
+impl Default for XdpProgram {
+    fn default() -> Self {
+        Self::new(|map, target| Ok(redirect_program(map.fd(), target)))
+    }
+}
+
+impl fmt::Debug for XdpProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("XdpProgram").finish_non_exhaustive()
+    }
+}
+
 /// Our XDP program, on an interface for as long as this lives.
 ///
 /// It redirects the packets of each queue that has a socket in the map, and passes all others to the
@@ -135,8 +173,20 @@ impl Hook {
     /// [`Error::ProgramBusy`] if another program is there; [`Error::NoNativeMode`];
     /// [`Error::MissingCapability`]; [`Error::ProgramRefused`] with the verifier's words.
     pub fn attach(interface: &Interface, attach: Attach) -> Result<Self> {
+        Self::attach_program(interface, attach, &XdpProgram::default())
+    }
+
+    /// As [`Hook::attach`], with a program of your own.
+    ///
+    /// # Errors
+    /// Also [`Error::Invalid`], if it cannot be assembled.
+    pub fn attach_program(
+        interface: &Interface,
+        attach: Attach,
+        program: &XdpProgram,
+    ) -> Result<Self> {
         let map = XskMap::new(interface.queue_count())?;
-        let code = redirect_program(map.as_fd().as_raw_fd(), Target::Kernel);
+        let code = program.assemble(MapRef::from_fd(map.as_fd().as_raw_fd()), Target::Kernel)?;
         let code: Vec<[u8; 8]> = code.instructions().iter().map(|insn| insn.encode()).collect();
         let program = Program::load_xdp(&code, PROGRAM, 0)?;
 

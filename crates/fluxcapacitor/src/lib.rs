@@ -25,6 +25,7 @@
 //! - [`raw`]: the four rings, the packet memory and the socket
 //! - [`granted`]: what the kernel gave of what was asked for, and why not more
 //! - [`hook`]: the XDP program and its map
+//! - [`ebpf`]: instructions to write XDP programs with
 //! - [`proto`]: zero-copy views of protocols
 //!
 //! Linux only, for now: elsewhere the crate is [`proto`] alone.
@@ -43,6 +44,7 @@ pub mod raw;
 #[cfg(target_os = "linux")]
 pub use builder::FluxBuilder;
 pub use fluxcapacitor_core::{Error, Result, ring, umem};
+pub use fluxcapacitor_ebpf as ebpf;
 pub use fluxcapacitor_proto as proto;
 #[cfg(target_os = "linux")]
 pub use granted::Granted;

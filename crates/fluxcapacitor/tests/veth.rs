@@ -8,8 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fluxcapacitor::builder::ZeroCopy;
+use fluxcapacitor::ebpf::Register::{R1, R2, R3, R4, R5};
+use fluxcapacitor::ebpf::{Assembler, Condition, ContextField, Helper, Size, XdpAction};
 use fluxcapacitor::granted::BusyPollGrant;
-use fluxcapacitor::hook::{Attach, AttachMode};
+use fluxcapacitor::hook::{Attach, AttachMode, XdpProgram};
 use fluxcapacitor::raw::{Interest, Waited};
 use fluxcapacitor::umem::{FramePool, PageSize, Segment};
 use fluxcapacitor::{Error, FluxBuilder, FluxRaw, Result};
@@ -180,6 +182,43 @@ fn a_socket_takes_its_queue_and_leaves_the_others_to_the_stack() {
         assert_eq!(receive(&mut raw, 1).len(), usize::from(reaches_us), "queue {queue}");
     }
     assert_eq!(pair.b().counters().unwrap().rx_packets, 2, "both arrived");
+}
+
+#[test]
+fn a_program_of_ones_own_says_which_packets_come() {
+    let Some(pair) = pair(1) else { return };
+    let peer = PacketSocket::open(pair.a()).unwrap();
+    // Drops packets whose last octet of the number, the 18th of the packet, is odd.
+    let drop_odd = XdpProgram::new(|map, target| {
+        let mut asm = Assembler::new(target);
+        let (short, odd) = (asm.label(), asm.label());
+        asm.load_context(R2, R1, ContextField::Data)
+            .load_context(R3, R1, ContextField::DataEnd)
+            .mov(R4, R2)
+            .add(R4, 18)
+            .jump_if(Condition::Gt, R4, R3, short)
+            .load(Size::Byte, R5, R2, 17)
+            .jump_if(Condition::Set, R5, 1, odd)
+            .load_context(R2, R1, ContextField::RxQueueIndex)
+            .load_map(R1, map)
+            .mov(R3, XdpAction::Pass)
+            .call(Helper::RedirectMap)
+            .exit()
+            .bind(short)
+            .return_action(XdpAction::Pass)
+            .bind(odd)
+            .return_action(XdpAction::Drop);
+        asm.finish()
+    });
+    let mut raw = open(pair.b(), |builder| builder.program(drop_odd)).unwrap();
+    (0..10).for_each(|number| peer.send(&packet(pair.a(), pair.b(), number)).unwrap());
+    let received: Vec<_> = receive(&mut raw, 5).iter().map(|packet| packet[17]).collect();
+    assert_eq!(received, [0, 2, 4, 6, 8]);
+
+    drop(raw);
+    let unfinished = XdpProgram::new(|_, target| Assembler::new(target).finish());
+    let refused = open(pair.b(), |builder| builder.program(unfinished)).unwrap_err();
+    assert!(matches!(refused, Error::Invalid { what: "XDP program", .. }), "{refused}");
 }
 
 #[test]
