@@ -28,6 +28,16 @@ pub enum Error {
         /// Its name.
         interface: String,
     },
+    /// There is no simulated interface of this name.
+    UnknownSimulated {
+        /// Its name.
+        interface: String,
+    },
+    /// This system has no AF_XDP.
+    NotOnThisSystem {
+        /// The interface asked for.
+        interface: String,
+    },
     /// The interface has no such queue.
     QueueOutOfRange {
         /// The interface.
@@ -155,6 +165,16 @@ impl fmt::Display for Error {
                 f,
                 "no interface {interface} in this network namespace; `ip link` lists those that there are"
             ),
+            Self::UnknownSimulated { interface } => write!(
+                f,
+                "no simulated interface {interface}: its name is sim:WORLD/NIC, and its world has to be in this \
+                 process and alive"
+            ),
+            Self::NotOnThisSystem { interface } => write!(
+                f,
+                "{interface} cannot be opened: AF_XDP is Linux's; here, use the simulator (feature `simulator`, \
+                 an interface name that begins with sim:)"
+            ),
             Self::QueueOutOfRange { interface, queue, queues } => write!(
                 f,
                 "queue {queue} of {interface}: it has {queues}, counted from 0; \
@@ -262,12 +282,15 @@ impl From<Error> for io::Error {
         };
         let kind = match &error {
             Error::Invalid { .. } | Error::QueueOutOfRange { .. } | Error::Foreign => InvalidInput,
-            Error::UnknownInterface { .. } | Error::LinkGone => NotFound,
+            Error::UnknownInterface { .. } | Error::UnknownSimulated { .. } | Error::LinkGone => {
+                NotFound
+            }
             Error::QueueBusy { .. } | Error::ProgramBusy { .. } => ResourceBusy,
             Error::MissingCapability { .. } | Error::MemoryLock { .. } => PermissionDenied,
-            Error::NoZeroCopy { .. } | Error::NoNativeMode { .. } | Error::Unsupported { .. } => {
-                Unsupported
-            }
+            Error::NoZeroCopy { .. }
+            | Error::NoNativeMode { .. }
+            | Error::NotOnThisSystem { .. }
+            | Error::Unsupported { .. } => Unsupported,
             Error::LinkDown => NetworkDown,
             Error::Ring(_) | Error::ProgramRefused { .. } => InvalidData,
             Error::Sys { source, .. } => source.kind(),

@@ -24,14 +24,27 @@
 //!
 //! - [`ring`]: the four rings, and the cursors that they are made of
 //! - [`umem`]: packet memory, frames, and who holds each
+//! - [`backend`]: what stands behind the rings
+//! - [`lane`]: from nothing to four rings and a bound socket
 //! - [`sys`]: the kernel's interfaces, one file each (Linux)
+//! - `simulator`: simulated NICs behind the same rings (feature `simulator`)
 //! - [`error`](Error): what can go wrong
 
+pub mod backend;
 mod error;
+#[cfg(not(loom))]
+pub mod lane;
 pub mod ring;
+#[cfg(all(feature = "simulator", not(loom)))]
+pub mod simulator;
 mod sync;
 #[cfg(all(target_os = "linux", not(loom)))]
 pub mod sys;
 pub mod umem;
+/// The simulator, by the name that it was first described under.
+#[cfg(all(feature = "simulator", not(loom)))]
+pub mod windows_stubs {
+    pub use crate::simulator::*;
+}
 
 pub use error::{Error, Result};

@@ -1,7 +1,6 @@
 //! The kernel's interfaces: one file each, over rustix where it has the call.
 
 pub mod bpf;
-pub mod lane;
 pub(crate) mod mmap;
 pub mod netdev;
 pub(crate) mod netlink;

@@ -13,7 +13,7 @@ mod region;
 pub use census::Census;
 pub(crate) use claim::Frames;
 pub use frame::{Frame, Segment};
-pub(crate) use lane::{Lane, LaneKey};
+pub(crate) use lane::{Lane, LaneKey, Mover};
 pub use layout::{FRAME_SIZE_MAX, FRAME_SIZE_MIN, Layout, XDP_PACKET_HEADROOM};
 pub(crate) use ledger::{Holder, Place};
 pub use memory::{GrantedPages, PageSize};

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use fluxcapacitor_core::ring::{RingSizes, TxRing};
 use fluxcapacitor_core::sys::bpf::{Link, Map, Program, XdpMode};
-use fluxcapacitor_core::sys::lane::{self, LaneOptions, OpenLane};
-use fluxcapacitor_core::sys::socket::{BindMode, Interest, XdpSocket};
+use fluxcapacitor_core::lane::{self, LaneOptions, OpenLane, Port};
+use fluxcapacitor_core::backend::{Backend, BindMode, Interest};
 use fluxcapacitor_core::umem::{Frame, FramePool, Layout, PageSize, Segment, UmemRegion};
 use fluxcapacitor_core::{Error, Result};
 use fluxcapacitor_testbed::{NetNs, PacketSocket, VethPair, permitted};
@@ -65,14 +65,14 @@ fn open_with(
     let mut options = LaneOptions {
         interface: end.name(),
         driver: "veth",
-        ifindex: end.index(),
+        port: Port::Kernel { ifindex: end.index() },
         queue: 0,
         sizes: RingSizes { fill: SLOTS, rx: SLOTS, tx: SLOTS, completion: SLOTS },
         mode: BindMode { zero_copy: false, need_wakeup: true },
         tx_reserve: RESERVE,
     };
     change(&mut options);
-    end.namespace().run(|| lane::open(umem, pool, options)).unwrap()
+    end.namespace().run(|| lane::open(umem, pool, &options)).unwrap()
 }
 
 impl Bed {
@@ -142,7 +142,7 @@ fn use_lane(bed: &mut Bed, lane: &mut OpenLane, peer: &PacketSocket, number: u8)
     }
     let deadline = Instant::now() + 5 * SECOND;
     while rings.rx.occupancy() < 4 {
-        lane.socket.poll(Interest::Rx, SECOND).unwrap();
+        lane.socket.wait(Interest::Rx, SECOND).unwrap();
         assert!(Instant::now() < deadline, "{} of 4 received", rings.rx.occupancy());
     }
     let packet = rings.rx.pop().unwrap().unwrap();
@@ -259,7 +259,7 @@ fn a_failed_bind_leaves_all_frames_in_the_pool() {
         ),
         (
             "no such interface",
-            |options| options.ifindex = i32::MAX.unsigned_abs(),
+            |options| options.port = Port::Kernel { ifindex: i32::MAX.unsigned_abs() },
             |error| matches!(error, Error::UnknownInterface { .. }),
         ),
         (
@@ -378,8 +378,8 @@ fn is_descriptor(fd: c_int) -> bool {
 }
 
 /// The pages at which the rings of a socket begin.
-fn ring_pages(socket: &XdpSocket) -> Vec<usize> {
-    let file = fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd())).unwrap();
+fn ring_pages(socket: &dyn Backend) -> Vec<usize> {
+    let file = fs::read_link(format!("/proc/self/fd/{}", socket.fd().as_raw_fd())).unwrap();
     let file = file.to_str().unwrap();
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let ours = maps.lines().filter(|line| line.ends_with(file));
@@ -400,11 +400,11 @@ fn a_forked_child_has_the_descriptor_and_none_of_the_memory() {
     let packets: Vec<usize> = frames.iter().map(address).collect();
     bed.pool.give_all(frames).unwrap();
     let lane = bed.open().unwrap();
-    let rings = ring_pages(&lane.socket);
+    let rings = ring_pages(&*lane.socket);
     assert_eq!(rings.len(), 4);
 
     let anything = (&raw const packets).addr() & !(page_size - 1);
-    let fd = lane.socket.as_raw_fd();
+    let fd = lane.socket.fd().as_raw_fd();
     let seen = || {
         let any = |pages: &[usize]| pages.iter().any(|page| is_mapped(*page));
         let bit = |holds, bit| if holds { bit } else { 0 };

@@ -1,14 +1,12 @@
 //! From the name of an interface to a socket.
 
-use std::io;
-
-use fluxcapacitor_core::sys::lane::{self, LaneOptions, OpenLane};
-use fluxcapacitor_core::sys::netdev::{Interface, XdpFeatures};
-use fluxcapacitor_core::sys::socket::{BindMode, XdpSocket};
+use fluxcapacitor_core::backend::{Backend, BindMode};
+use fluxcapacitor_core::lane::{self, LaneOptions, OpenLane};
 use fluxcapacitor_core::{Error, Result};
 
 use crate::granted::{BusyPollGrant, Granted};
-use crate::hook::{Attach, AttachMode, Hook, XdpProgram, driver};
+use crate::hook::{Attach, AttachMode, XdpProgram};
+use crate::port::Port;
 use crate::raw::{Device, FluxRaw, RawParts};
 use crate::ring::{LaneRings, RingSizes};
 use crate::umem::{FRAME_SIZE_MAX, FRAME_SIZE_MIN, FramePool, Layout, PageSize, UmemRegion};
@@ -77,7 +75,8 @@ pub struct FluxBuilder {
 }
 
 impl FluxBuilder {
-    /// A socket on the interface of this name, in the network namespace of the thread that builds.
+    /// A socket on the interface of this name, in the network namespace of the thread that builds; or, if
+    /// the name begins with `sim:`, on a simulated one.
     pub fn new(interface: impl Into<String>) -> Self {
         Self {
             interface: interface.into(),
@@ -189,38 +188,37 @@ impl FluxBuilder {
     /// # Errors
     /// [`Error`], which says what was asked, what was found and what to do. Nothing is left behind.
     pub fn build_raw(self) -> Result<FluxRaw> {
-        let interface = self.find_interface()?;
+        let port = self.find_port()?;
         self.rings.check()?;
-        let layout = self.layout(&interface)?;
+        let layout = self.layout(&port)?;
         let reserve = self.rings.tx.min(layout.frames() / 2);
 
         let (umem, mut pool) = UmemRegion::new(layout, self.pages)?;
-        let hook = Hook::attach_program(&interface, self.attach, &self.program)?;
-        let (lane, why_copied) =
-            self.open_lane(&interface, hook.mode(), &umem, &mut pool, reserve)?;
+        let hook = port.attach(self.attach, &self.program)?;
+        let (lane, why_copied) = self.open_lane(&port, hook.mode(), &umem, &mut pool, reserve)?;
         let OpenLane { rings, socket } = lane;
 
         let granted = Granted {
-            driver: driver(&interface),
-            mtu: interface.mtu,
-            is_up: interface.is_up,
+            driver: port.driver,
+            mtu: port.mtu,
+            is_up: port.is_up,
             queue: self.queue,
-            queues: interface.queue_count(),
+            queues: port.queues,
             zero_copy: socket.is_zero_copy()?,
             why_copied,
             attach: Some(hook.mode()),
             why_not_native: hook.why_not_native().map(str::to_owned),
             pages: umem.pages().clone(),
             need_wakeup: self.need_wakeup,
-            busy_poll: self.grant_busy_poll(&socket)?,
-            tx_budget: self.grant_tx_budget(&socket)?,
+            busy_poll: self.grant_busy_poll(&*socket)?,
+            tx_budget: self.grant_tx_budget(&*socket)?,
             frames: layout.frames(),
             frame_size: layout.frame_size(),
             headroom: layout.headroom(),
             rings: self.rings,
             interface: self.interface,
         };
-        hook.map().insert(granted.queue, &socket)?;
+        hook.map().set(granted.queue, &*socket)?;
 
         let LaneRings { fill, rx, tx, completion } = rings;
         let device = Device::new(Some(hook), granted.queue, socket);
@@ -228,17 +226,9 @@ impl FluxBuilder {
         Ok(FluxRaw::new(parts, reserve))
     }
 
-    fn find_interface(&self) -> Result<Interface> {
-        let found = Interface::by_name(&self.interface).map_err(|source| match source.kind() {
-            io::ErrorKind::InvalidInput => {
-                Error::invalid("interface", &self.interface, source.to_string())
-            }
-            _ if is_no_device(&source) => {
-                Error::UnknownInterface { interface: self.interface.clone() }
-            }
-            _ => Error::sys("netlink(RTM_GETLINK)", source),
-        })?;
-        let queues = found.queue_count();
+    fn find_port(&self) -> Result<Port> {
+        let found = Port::find(&self.interface)?;
+        let queues = found.queues;
         if self.queue >= queues {
             let interface = self.interface.clone();
             return Err(Error::QueueOutOfRange { interface, queue: self.queue, queues });
@@ -247,10 +237,10 @@ impl FluxBuilder {
     }
 
     /// The layout, if its frames hold the packets of the interface.
-    fn layout(&self, interface: &Interface) -> Result<Layout> {
+    fn layout(&self, port: &Port) -> Result<Layout> {
         let frames = self.frames.unwrap_or(self.rings.fill + self.rings.tx);
         let layout = Layout::new(self.frame_size, frames, self.headroom)?;
-        let longest = interface.mtu.saturating_add(ETHERNET_OVERHEAD);
+        let longest = port.mtu.saturating_add(ETHERNET_OVERHEAD);
         if longest > layout.packet_max() {
             let unused = self.frame_size - layout.packet_max();
             let fits = FRAME_SIZE_MAX - unused;
@@ -266,7 +256,7 @@ impl FluxBuilder {
                     self.interface
                 )
             };
-            let mtu = interface.mtu;
+            let mtu = port.mtu;
             return Err(Error::invalid(
                 "frame size",
                 self.frame_size,
@@ -283,28 +273,28 @@ impl FluxBuilder {
     /// kernel said to the first.
     fn open_lane(
         &self,
-        interface: &Interface,
+        port: &Port,
         attached: AttachMode,
         umem: &UmemRegion,
         pool: &mut FramePool,
         tx_reserve: u32,
     ) -> Result<(OpenLane, Option<String>)> {
-        let driver = driver(interface);
         let mut open = |zero_copy| {
-            let mode = BindMode { zero_copy, need_wakeup: self.need_wakeup };
-            let (interface, ifindex, driver) =
-                (self.interface.as_str(), interface.index, driver.as_str());
-            let (queue, sizes) = (self.queue, self.rings);
-            lane::open(
-                umem,
-                pool,
-                LaneOptions { interface, driver, ifindex, queue, sizes, mode, tx_reserve },
-            )
+            let options = LaneOptions {
+                port: port.lane(),
+                interface: &port.name,
+                driver: &port.driver,
+                queue: self.queue,
+                sizes: self.rings,
+                mode: BindMode { zero_copy, need_wakeup: self.need_wakeup },
+                tx_reserve,
+            };
+            lane::open(umem, pool, &options)
         };
         if self.zero_copy == ZeroCopy::Forbid {
             return Ok((open(false)?, None));
         }
-        let refusal = self.no_zero_copy(interface, attached, umem.layout());
+        let refusal = no_zero_copy(port, attached, umem.layout());
         match refusal.map_or_else(|| open(true), Err) {
             Ok(lane) => Ok((lane, None)),
             Err(Error::NoZeroCopy { why, .. }) if self.zero_copy == ZeroCopy::Prefer => {
@@ -314,39 +304,7 @@ impl FluxBuilder {
         }
     }
 
-    /// Why there can be no zero-copy, as far as it can be known without trying.
-    fn no_zero_copy(
-        &self,
-        interface: &Interface,
-        attached: AttachMode,
-        layout: Layout,
-    ) -> Option<Error> {
-        // Drivers receive into whole cache lines: `xsk_pool_get_rx_frame_size` rounded down to 128.
-        let receivable = layout.packet_max() & !127;
-        let longest = interface.mtu.saturating_add(ETHERNET_OVERHEAD);
-        let why = if attached == AttachMode::Generic {
-            // The driver would fill the ring for packets that the stack then copies out of it.
-            "the XDP program runs in generic mode".to_owned()
-        } else if interface.xdp_features.is_some_and(|offered| {
-            offered.contains(XdpFeatures::BASIC) && !offered.contains(XdpFeatures::XSK_ZEROCOPY)
-        }) {
-            "the driver does not offer it (xsk-zerocopy is not among its XDP features)".to_owned()
-        } else if longest > receivable {
-            format!(
-                "packets of MTU {} do not fit the {receivable} bytes that drivers can use",
-                interface.mtu
-            )
-        } else {
-            return None;
-        };
-        Some(Error::NoZeroCopy {
-            interface: self.interface.clone(),
-            driver: driver(interface),
-            why,
-        })
-    }
-
-    fn grant_busy_poll(&self, socket: &XdpSocket) -> Result<BusyPollGrant> {
+    fn grant_busy_poll(&self, socket: &dyn Backend) -> Result<BusyPollGrant> {
         let Some(BusyPoll { timeout_us, budget }) = self.busy_poll else {
             return Ok(BusyPollGrant::NotAsked);
         };
@@ -359,7 +317,7 @@ impl FluxBuilder {
     }
 
     /// As many packets per system call as are worth it, where the kernel lets us choose.
-    fn grant_tx_budget(&self, socket: &XdpSocket) -> Result<Option<u32>> {
+    fn grant_tx_budget(&self, socket: &dyn Backend) -> Result<Option<u32>> {
         let budget = TX_BUDGET.min(self.rings.tx);
         if budget < TX_BUDGET_MIN {
             return Ok(None);
@@ -372,7 +330,24 @@ impl FluxBuilder {
     }
 }
 
-/// `ENODEV`: no interface of that name.
-fn is_no_device(source: &io::Error) -> bool {
-    source.kind() == io::ErrorKind::NotFound || source.raw_os_error() == Some(19)
+/// Why there can be no zero-copy, as far as it can be known without trying.
+fn no_zero_copy(port: &Port, attached: AttachMode, layout: Layout) -> Option<Error> {
+    // Drivers receive into whole cache lines: `xsk_pool_get_rx_frame_size` rounded down to 128.
+    let receivable = layout.packet_max() & !127;
+    let longest = port.mtu.saturating_add(ETHERNET_OVERHEAD);
+    let why = if attached == AttachMode::Generic {
+        // The driver would fill the ring for packets that the stack then copies out of it.
+        "the XDP program runs in generic mode".to_owned()
+    } else if port.refuses_zero_copy {
+        "the driver does not offer it (xsk-zerocopy is not among its XDP features)".to_owned()
+    } else if longest > receivable {
+        format!(
+            "packets of MTU {} do not fit the {receivable} bytes that drivers can use",
+            port.mtu
+        )
+    } else {
+        return None;
+    };
+    let (interface, driver) = (port.name.clone(), port.driver.clone());
+    Some(Error::NoZeroCopy { interface, driver, why })
 }

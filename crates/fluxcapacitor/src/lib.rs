@@ -28,29 +28,27 @@
 //! - [`ebpf`]: instructions to write XDP programs with
 //! - [`proto`]: zero-copy views of protocols
 //!
-//! Linux only, for now: elsewhere the crate is [`proto`] alone.
+//! - `simulator`: interfaces that are simulated, on every system (feature `simulator`)
+//!
+//! Sockets exist on Linux. Elsewhere everything compiles, and opening an interface says so; simulated
+//! interfaces open everywhere.
 
 #![forbid(unsafe_code)]
 
-#[cfg(target_os = "linux")]
 pub mod builder;
-#[cfg(target_os = "linux")]
 pub mod granted;
-#[cfg(target_os = "linux")]
 pub mod hook;
-#[cfg(target_os = "linux")]
+mod port;
 pub mod raw;
+#[cfg(feature = "simulator")]
+pub mod simulator;
 
-#[cfg(target_os = "linux")]
 pub use builder::FluxBuilder;
 pub use fluxcapacitor_core::{Error, Result, ring, umem};
 pub use fluxcapacitor_ebpf as ebpf;
 pub use fluxcapacitor_proto as proto;
-#[cfg(target_os = "linux")]
 pub use granted::Granted;
-#[cfg(target_os = "linux")]
 pub use hook::XskMap;
-#[cfg(target_os = "linux")]
 pub use raw::FluxRaw;
 
 /// The README's program compiles.

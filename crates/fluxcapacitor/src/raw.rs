@@ -2,12 +2,13 @@
 
 mod device;
 
+#[cfg(unix)]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
-pub use device::{Device, Waited};
+pub use device::Device;
 use fluxcapacitor_core::Result;
-pub use fluxcapacitor_core::sys::socket::{Interest, Kick, Statistics};
+pub use fluxcapacitor_core::backend::{Interest, Kick, Statistics, Waited};
 
 use crate::granted::Granted;
 use crate::ring::{CompletionRing, FillRing, RxRing, TxRing};
@@ -174,12 +175,14 @@ impl FluxRaw {
     }
 }
 
+#[cfg(unix)]
 impl AsFd for FluxRaw {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.device.as_fd()
     }
 }
 
+#[cfg(unix)]
 impl AsRawFd for FluxRaw {
     fn as_raw_fd(&self) -> RawFd {
         self.device.as_raw_fd()

@@ -21,9 +21,9 @@ use fluxcapacitor::ring::RingSizes;
 use fluxcapacitor::umem::{Layout, PageSize, UmemRegion};
 use fluxcapacitor::{Error, FluxBuilder, FluxRaw, Result, XskMap};
 use fluxcapacitor_core::sys::bpf::{Link, Program, ProgramLoadError, XdpContext, XdpMode};
-use fluxcapacitor_core::sys::lane::{self, LaneOptions, OpenLane};
+use fluxcapacitor_core::backend::BindMode;
+use fluxcapacitor_core::lane::{self, LaneOptions, OpenLane, Port};
 use fluxcapacitor_core::sys::netdev::{AttachedMode, AttachedXdp, Interface};
-use fluxcapacitor_core::sys::socket::BindMode;
 use fluxcapacitor_ebpf::{Assembler, Register, Target, XdpAction, redirect_program};
 use fluxcapacitor_testbed::{End, NetNs, PacketSocket, VethPair, permitted};
 
@@ -143,9 +143,9 @@ fn the_kernel_decides_as_the_interpreter_does() {
         let sizes = RingSizes { fill: 8, rx: 8, tx: 8, completion: 8 };
         let mode = BindMode { zero_copy: false, need_wakeup: true };
         let (interface, driver) = (end.name(), "veth");
-        let (ifindex, tx_reserve) = (ingress_ifindex, 64);
-        let options = LaneOptions { interface, driver, ifindex, queue, sizes, mode, tx_reserve };
-        end.namespace().run(|| lane::open(&umem, &mut pool, options)).unwrap().unwrap()
+        let (port, tx_reserve) = (Port::Kernel { ifindex: ingress_ifindex }, 64);
+        let options = LaneOptions { port, interface, driver, queue, sizes, mode, tx_reserve };
+        end.namespace().run(|| lane::open(&umem, &mut pool, &options)).unwrap().unwrap()
     };
     let mut lanes: Vec<(u32, OpenLane)> =
         SOCKETS.iter().map(|queue| (*queue, open_lane(*queue))).collect();
@@ -153,7 +153,7 @@ fn the_kernel_decides_as_the_interpreter_does() {
     let programs: Vec<_> = [64, 4]
         .map(|queues| {
             let map = XskMap::new(queues).unwrap();
-            let program = redirect_program(map.as_fd().as_raw_fd(), Target::Kernel);
+            let program = redirect_program(map.fd().unwrap().as_raw_fd(), Target::Kernel);
             (load(&program, "flux_redirect").unwrap(), map)
         })
         .into();

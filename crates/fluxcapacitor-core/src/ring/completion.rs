@@ -6,7 +6,7 @@ use super::consumer::Taken;
 use super::transfer::{Step, transfer};
 use super::{ConsumerRing, Descriptor, FillRing, RingCorrupt, TxRing};
 use crate::error::{Error, Result};
-use crate::umem::{Frame, FramePool, Frames, Holder, Lane, Place};
+use crate::umem::{Frame, FramePool, Frames, Holder, Lane};
 
 /// Frames on their way back from the wire.
 ///
@@ -16,14 +16,14 @@ use crate::umem::{Frame, FramePool, Frames, Holder, Lane, Place};
 pub struct CompletionRing {
     // The memory goes before the lane is closed: fields drop in this order.
     ring: ConsumerRing<u64>,
-    queued: Holder,
+    sent: Holder,
     rejected: u64,
     lane: Arc<Lane>,
 }
 
 impl CompletionRing {
     pub(super) fn new(ring: ConsumerRing<u64>, lane: Arc<Lane>) -> Self {
-        Self { ring, queued: lane.holder(Place::Queued), rejected: 0, lane }
+        Self { ring, sent: lane.sent(), rejected: 0, lane }
     }
 
     /// Takes up to `max` frames back; none if none were sent. Their bytes are as they were.
@@ -38,7 +38,7 @@ impl CompletionRing {
         Ok(Completed {
             taken: self.ring.take(max)?,
             umem: self.lane.umem().frames(),
-            queued: self.queued,
+            sent: self.sent,
             rejected: &mut self.rejected,
         })
     }
@@ -68,7 +68,7 @@ impl CompletionRing {
     /// [`Error::Foreign`](crate::Error::Foreign) if `fill` is of another UMEM.
     #[inline]
     pub fn recycle(&mut self, fill: &mut FillRing, max: u32) -> Result<u32> {
-        let (umem, from, rejected) = (self.lane.umem().frames(), self.queued, &mut self.rejected);
+        let (umem, from, rejected) = (self.lane.umem().frames(), self.sent, &mut self.rejected);
         let to = fill.holder_of(umem.id())?;
         let moved = transfer(&mut self.ring, fill.cursor(), max, |addr| {
             let Some(claim) = umem.claim(addr, 0, from) else {
@@ -98,7 +98,7 @@ impl CompletionRing {
         max: u32,
         mut write: impl FnMut(&mut [u8]) -> usize,
     ) -> Result<u32> {
-        let (umem, from, rejected) = (self.lane.umem().frames(), self.queued, &mut self.rejected);
+        let (umem, from, rejected) = (self.lane.umem().frames(), self.sent, &mut self.rejected);
         let to = tx.holder_of(umem.id())?;
         let (headroom, room) = umem.sendable();
         let moved = transfer(&mut self.ring, tx.cursor(), max, |addr| {
@@ -152,7 +152,7 @@ impl CompletionRing {
 pub struct Completed<'r> {
     taken: Taken<'r, u64>,
     umem: Frames<'r>,
-    queued: Holder,
+    sent: Holder,
     rejected: &'r mut u64,
 }
 
@@ -162,7 +162,7 @@ impl Iterator for Completed<'_> {
     #[inline]
     fn next(&mut self) -> Option<Frame> {
         loop {
-            match self.umem.claim(self.taken.next()?, 0, self.queued) {
+            match self.umem.claim(self.taken.next()?, 0, self.sent) {
                 Some(claim) => return Some(claim.into_frame()),
                 None => *self.rejected += 1,
             }

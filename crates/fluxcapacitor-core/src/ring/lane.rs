@@ -9,7 +9,7 @@ use super::{
     on_heap,
 };
 use crate::error::Result;
-use crate::umem::{Lane, LaneKey, UmemRegion};
+use crate::umem::{Lane, LaneKey, Mover, UmemRegion};
 
 /// How many slots each ring has: powers of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,15 +77,20 @@ impl LaneRings {
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) if a size is not a power of two.
     pub fn on_heap(umem: &UmemRegion, sizes: RingSizes, start: u32) -> Result<(Self, PeerRings)> {
+        let lane = Lane::open(umem, LaneKey::Heap, Mover::Peer)?;
+        Self::of(&lane, sizes, start)
+    }
+
+    /// The rings of `lane`, on the heap.
+    pub(crate) fn of(lane: &Arc<Lane>, sizes: RingSizes, start: u32) -> Result<(Self, PeerRings)> {
         sizes.check()?;
-        let lane = Lane::open(umem, LaneKey::Heap)?;
         let (fill, peer_fill) = on_heap::<u64>(sizes.fill, start)?;
         let (peer_rx, rx) = on_heap::<Descriptor>(sizes.rx, start)?;
         let (tx, peer_tx) = on_heap::<Descriptor>(sizes.tx, start)?;
         let (peer_completion, completion) = on_heap::<u64>(sizes.completion, start)?;
         let peer =
             PeerRings { fill: peer_fill, rx: peer_rx, tx: peer_tx, completion: peer_completion };
-        Ok((Self::new(&lane, fill, rx, tx, completion), peer))
+        Ok((Self::new(lane, fill, rx, tx, completion), peer))
     }
 
     fn new(

@@ -6,7 +6,7 @@ use super::consumer::Taken;
 use super::transfer::{Step, transfer};
 use super::{ConsumerRing, Descriptor, FillRing, RingCorrupt, TxRing, XDP_PKT_CONTD};
 use crate::error::{Error, Result};
-use crate::umem::{Frames, Holder, Lane, Place, Segment};
+use crate::umem::{Frames, Holder, Lane, Segment};
 
 /// Packets that the kernel has received.
 ///
@@ -16,14 +16,14 @@ use crate::umem::{Frames, Holder, Lane, Place, Segment};
 pub struct RxRing {
     // The memory goes before the lane is closed: fields drop in this order.
     ring: ConsumerRing<Descriptor>,
-    posted: Holder,
+    received: Holder,
     rejected: u64,
     lane: Arc<Lane>,
 }
 
 impl RxRing {
     pub(super) fn new(ring: ConsumerRing<Descriptor>, lane: Arc<Lane>) -> Self {
-        Self { ring, posted: lane.holder(Place::Posted), rejected: 0, lane }
+        Self { ring, received: lane.received(), rejected: 0, lane }
     }
 
     /// Receives up to `max` packets; none if there are none.
@@ -39,7 +39,7 @@ impl RxRing {
         Ok(Received {
             taken: self.ring.take(max)?,
             umem: self.lane.umem().frames(),
-            posted: self.posted,
+            received: self.received,
             rejected: &mut self.rejected,
         })
     }
@@ -67,14 +67,15 @@ impl RxRing {
                 "packets go back where they came from",
             ));
         }
-        let (umem, posted, rejected) = (self.lane.umem().frames(), self.posted, &mut self.rejected);
+        let (umem, from, rejected) = (self.lane.umem().frames(), self.received, &mut self.rejected);
+        let to = fill.holder_of(umem.id())?;
         let moved = transfer(&mut self.ring, fill.cursor(), max, |descriptor: Descriptor| {
-            let Some(mut claim) = umem.claim(descriptor.addr, descriptor.extent(), posted) else {
+            let Some(mut claim) = umem.claim(descriptor.addr, descriptor.extent(), from) else {
                 *rejected += 1;
                 return Step::Skip;
             };
             look(claim.bytes_mut());
-            Step::Move(claim.lend(posted))
+            Step::Move(claim.lend(to))
         });
         Ok(moved?)
     }
@@ -95,7 +96,7 @@ impl RxRing {
         max: u32,
         mut edit: impl FnMut(&mut [u8]),
     ) -> Result<u32> {
-        let (umem, from, rejected) = (self.lane.umem().frames(), self.posted, &mut self.rejected);
+        let (umem, from, rejected) = (self.lane.umem().frames(), self.received, &mut self.rejected);
         let to = tx.holder_of(umem.id())?;
         let moved = transfer(&mut self.ring, tx.cursor(), max, |descriptor: Descriptor| {
             // A packet of length 0 is nothing that can be sent.
@@ -175,7 +176,7 @@ impl RxRing {
 pub struct Received<'r> {
     taken: Taken<'r, Descriptor>,
     umem: Frames<'r>,
-    posted: Holder,
+    received: Holder,
     rejected: &'r mut u64,
 }
 
@@ -186,7 +187,7 @@ impl Iterator for Received<'_> {
     fn next(&mut self) -> Option<Segment> {
         loop {
             let Descriptor { addr, len, options } = self.taken.next()?;
-            match self.umem.claim(addr, u64::from(len), self.posted) {
+            match self.umem.claim(addr, u64::from(len), self.received) {
                 Some(claim) => return Some(claim.into_segment(options & XDP_PKT_CONTD != 0)),
                 None => *self.rejected += 1,
             }

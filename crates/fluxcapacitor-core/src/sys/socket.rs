@@ -8,9 +8,11 @@
 
 use std::ffi::{c_int, c_void};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -25,75 +27,44 @@ use rustix::net::{
 };
 
 use super::mmap::RingMapping;
+use crate::backend::{Backend, BindMode, Interest, Kick, Refusal, Statistics, Unbound, Waited};
 use crate::error::{Error, Result};
 use crate::ring::{LaneRings, RingMemory, RingOffsets, RingSizes, Slot};
-use crate::umem::Lane;
+use crate::umem::{Lane, LaneKey, Mover, UmemRegion};
 
 /// `XDP_MAX_TX_SKB_BUDGET` (`include/uapi/linux/if_xdp.h`, since 6.17).
 const XDP_MAX_TX_SKB_BUDGET: c_int = 9;
 
-/// A socket of family `AF_XDP`, with its UMEM.
+/// How long one `poll` may last before the link is looked at: the kernel does not say in `poll` that
+/// it is lost.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A socket of family `AF_XDP`, with its UMEM, for one queue of one interface.
 #[derive(Debug)]
 pub struct XdpSocket {
     // Closed before the lane is: fields drop in this order.
     fd: OwnedFd,
     lane: Arc<Lane>,
-}
-
-/// What became of a system call that makes the kernel send or receive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kick {
-    /// It did all there was.
-    Done,
-    /// It stopped before the end: its budget was used up, the completion ring is full, or memory is
-    /// short for now. Take completions and kick again while it makes progress.
-    Again,
-}
-
-/// What to wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interest {
-    /// Packets in the rx ring.
-    Rx,
-    /// Room in the tx ring: the kernel says so when it is half empty.
-    Tx,
-}
-
-/// The counters of a socket (`XDP_STATISTICS`), since it was made.
-///
-/// With the kernel's quirks: a packet that finds no frame in the fill ring counts in both
-/// [`rx_dropped`](Self::rx_dropped) and
-/// [`rx_fill_ring_empty_descs`](Self::rx_fill_ring_empty_descs).
-#[doc(alias = "xdp_statistics")]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Statistics {
-    /// Packets dropped for other reasons than a full rx ring.
-    pub rx_dropped: u64,
-    /// Invalid descriptors in the fill ring.
-    pub rx_invalid_descs: u64,
-    /// Invalid descriptors in the tx ring.
-    pub tx_invalid_descs: u64,
-    /// Packets dropped because the rx ring was full.
-    pub rx_ring_full: u64,
-    /// Packets that found no frame in the fill ring.
-    pub rx_fill_ring_empty_descs: u64,
-    /// Times that the kernel looked for a packet to send and found none.
-    pub tx_ring_empty_descs: u64,
-}
-
-/// How to bind: flags of `sockaddr_xdp`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BindMode {
-    /// Force zero-copy; otherwise force copying.
-    pub zero_copy: bool,
-    /// Let the kernel say when it wants to be woken (`XDP_USE_NEED_WAKEUP`).
-    pub need_wakeup: bool,
+    ifindex: u32,
+    queue: u32,
+    opened: Instant,
+    /// When the link was last looked at, in milliseconds since the opening.
+    looked_ms: AtomicU64,
 }
 
 impl XdpSocket {
-    /// Makes a socket for `lane`, not yet bound to anything.
-    pub(crate) fn new(lane: Arc<Lane>) -> Result<Self> {
+    /// Makes a socket over `umem`, and its rings, for a queue that it is not yet bound to.
+    pub(crate) fn open(
+        umem: &UmemRegion,
+        ifindex: u32,
+        queue: u32,
+        sizes: RingSizes,
+    ) -> Result<(LaneRings, Self)> {
+        let lane = Lane::open(
+            umem,
+            LaneKey::Queue { namespace: namespace()?, ifindex, queue },
+            Mover::Peer,
+        )?;
         let fd = socket_with(AddressFamily::XDP, SocketType::RAW, SocketFlags::CLOEXEC, None);
         let fd = fd.map_err(|errno| match errno {
             Errno::AFNOSUPPORT => {
@@ -101,11 +72,14 @@ impl XdpSocket {
             }
             errno => Error::privileged("socket(AF_XDP)", "CAP_NET_RAW", errno),
         })?;
-        Ok(Self { fd, lane })
+        let (opened, looked_ms) = (Instant::now(), AtomicU64::new(0));
+        let socket = Self { fd, lane, ifindex, queue, opened, looked_ms };
+        socket.register_umem()?;
+        Ok((socket.map_rings(sizes)?, socket))
     }
 
     /// Registers the UMEM of the lane (`XDP_UMEM_REG`), which locks its memory.
-    pub(crate) fn register_umem(&self) -> Result<()> {
+    fn register_umem(&self) -> Result<()> {
         let umem = self.lane.umem();
         let layout = umem.layout();
         let register = || {
@@ -136,7 +110,7 @@ impl XdpSocket {
     }
 
     /// Makes and maps the four rings.
-    pub(crate) fn map_rings(&self, sizes: RingSizes) -> Result<LaneRings> {
+    fn map_rings(&self, sizes: RingSizes) -> Result<LaneRings> {
         sizes.check()?;
         let (fd, too_large) =
             (&self.fd, |call| move |errno| Error::sys(call, io::Error::from(errno)));
@@ -188,46 +162,8 @@ impl XdpSocket {
         RingMemory::mapped(mapping, offsets, size).ok_or_else(impossible)
     }
 
-    /// Binds to a queue of an interface, once.
-    pub(crate) fn bind(&self, ifindex: u32, queue: u32, mode: BindMode) -> Result<(), Errno> {
-        let mut flags = if mode.zero_copy {
-            SocketAddrXdpFlags::XDP_ZEROCOPY
-        } else {
-            SocketAddrXdpFlags::XDP_COPY
-        };
-        flags.set(SocketAddrXdpFlags::XDP_USE_NEED_WAKEUP, mode.need_wakeup);
-        bind(&self.fd, &SocketAddrXdp::new(flags, ifindex, queue))?;
-        self.lane.bound();
-        Ok(())
-    }
-
-    /// Makes the kernel send what is in the tx ring: one `sendto`.
-    ///
-    /// # Errors
-    /// [`Error::LinkDown`] and [`Error::LinkGone`]; and any other that the kernel may come up with.
-    #[inline]
-    pub fn kick_tx(&self) -> Result<Kick> {
-        kicked("sendto", send(&self.fd, &[], SendFlags::DONTWAIT))
-    }
-
-    /// Makes the kernel take frames from the fill ring, and busy poll where that is on: one
-    /// `recvfrom`.
-    ///
-    /// # Errors
-    /// As [`XdpSocket::kick_tx`].
-    #[inline]
-    pub fn kick_rx(&self) -> Result<Kick> {
-        let mut nothing = [0u8; 0];
-        kicked("recvfrom", recv(&self.fd, &mut nothing, RecvFlags::DONTWAIT).map(|(got, _)| got))
-    }
-
     /// Waits, for `timeout` at most, and says whether what was waited for is there.
-    ///
-    /// The kernel does not report a lost link here: [`XdpSocket::kick_tx`] does.
-    ///
-    /// # Errors
-    /// [`Error::Sys`].
-    pub fn poll(&self, interest: Interest, timeout: Duration) -> Result<bool> {
+    fn poll(&self, interest: Interest, timeout: Duration) -> Result<bool> {
         let events = match interest {
             Interest::Rx => PollFlags::IN,
             Interest::Tx => PollFlags::OUT,
@@ -242,86 +178,18 @@ impl XdpSocket {
         }
     }
 
-    /// The counters of the socket.
-    ///
-    /// # Errors
-    /// [`Error::Sys`].
-    pub fn statistics(&self) -> Result<Statistics> {
-        let read = sockopt::xdp_statistics(&self.fd)
-            .map_err(|errno| Error::sys("getsockopt(XDP_STATISTICS)", errno))?;
-        Ok(Statistics {
-            rx_dropped: read.rx_dropped,
-            rx_invalid_descs: read.rx_invalid_descs,
-            tx_invalid_descs: read.tx_invalid_descs,
-            rx_ring_full: read.rx_ring_full.unwrap_or_default(),
-            rx_fill_ring_empty_descs: read.rx_fill_ring_empty_descs.unwrap_or_default(),
-            tx_ring_empty_descs: read.tx_ring_empty_descs.unwrap_or_default(),
-        })
-    }
-
-    /// Whether the socket is bound without copying (`XDP_OPTIONS`).
-    ///
-    /// # Errors
-    /// [`Error::Sys`].
-    pub fn is_zero_copy(&self) -> Result<bool> {
-        let options = sockopt::xdp_options(&self.fd)
-            .map_err(|errno| Error::sys("getsockopt(XDP_OPTIONS)", errno))?;
-        Ok(options.contains(XdpOptionsFlags::XDP_OPTIONS_ZEROCOPY))
-    }
-
-    /// The NAPI instance behind the socket's queue, if the driver has told: without one, the kernel's
-    /// busy polling options succeed and do nothing.
-    ///
-    /// # Errors
-    /// [`Error::Sys`].
-    pub fn napi_id(&self) -> Result<Option<u32>> {
-        let id = self.get(libc::SOL_SOCKET, libc::SO_INCOMING_NAPI_ID);
-        let id = id.map_err(|source| Error::sys("getsockopt(SO_INCOMING_NAPI_ID)", source))?;
-        // Small numbers are not NAPI ids but CPUs (`MIN_NAPI_ID`, `include/net/busy_poll.h`); a
-        // socket without one gives 0.
-        Ok(u32::try_from(id).ok().filter(|id| *id != 0))
-    }
-
-    /// Turns the kernel's busy polling on: `SO_PREFER_BUSY_POLL`, `SO_BUSY_POLL` in microseconds and
-    /// `SO_BUSY_POLL_BUDGET` in packets.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] before Linux 5.11; [`Error::MissingCapability`] for a larger budget than
-    /// the default without `CAP_NET_ADMIN`.
-    pub fn busy_poll(&self, busy_poll_us: u32, budget: u32) -> Result<()> {
-        let set = |call, option, value: u32| {
-            self.set(libc::SOL_SOCKET, option, value as c_int).map_err(|source| {
-                match source.raw_os_error() {
-                    Some(libc::ENOPROTOOPT) => {
-                        Error::Unsupported { what: "busy polling of AF_XDP", since: "5.11" }
-                    }
-                    _ => Error::privileged(call, "CAP_NET_ADMIN", source),
-                }
-            })
-        };
-        // The one that switches it on comes last: a refusal of the others leaves it off.
-        set("setsockopt(SO_BUSY_POLL_BUDGET)", libc::SO_BUSY_POLL_BUDGET, budget)?;
-        set("setsockopt(SO_BUSY_POLL)", libc::SO_BUSY_POLL, busy_poll_us)?;
-        set("setsockopt(SO_PREFER_BUSY_POLL)", libc::SO_PREFER_BUSY_POLL, 1)
-    }
-
-    /// Sets how many packets one `sendto` may send in copy mode (`XDP_MAX_TX_SKB_BUDGET`): at least
-    /// 32, which is what it is without this, and at most the size of the tx ring.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] before Linux 6.17; [`Error::Invalid`] outside of the bounds.
-    pub fn tx_budget(&self, packets: u32) -> Result<()> {
-        let set = self.set(libc::SOL_XDP, XDP_MAX_TX_SKB_BUDGET, packets as c_int);
-        set.map_err(|source| match source.raw_os_error() {
-            Some(libc::ENOPROTOOPT) => {
-                Error::Unsupported { what: "XDP_MAX_TX_SKB_BUDGET", since: "6.17" }
-            }
-            // The kernel's way of saying that it is out of bounds; no capability would help.
-            Some(libc::EACCES) => {
-                Error::invalid("tx budget", packets, "32 up to the size of the tx ring will do")
-            }
-            _ => Error::sys("setsockopt(XDP_MAX_TX_SKB_BUDGET)", source),
-        })
+    /// Looks at the link, if the last look was long enough ago; also over many short waits.
+    fn is_link_down(&self) -> Result<bool> {
+        let now_ms = self.opened.elapsed().as_millis() as u64;
+        if now_ms < self.looked_ms.load(Relaxed) + LOOK_EVERY.as_millis() as u64 {
+            return Ok(false);
+        }
+        self.looked_ms.store(now_ms, Relaxed);
+        match self.kick_tx() {
+            Ok(_) => Ok(false),
+            Err(Error::LinkDown) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     fn set(&self, level: c_int, option: c_int, value: c_int) -> io::Result<()> {
@@ -345,15 +213,123 @@ impl XdpSocket {
     }
 }
 
-impl AsFd for XdpSocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
+impl Backend for XdpSocket {
+    #[inline]
+    fn kick_tx(&self) -> Result<Kick> {
+        kicked("sendto", send(&self.fd, &[], SendFlags::DONTWAIT))
+    }
+
+    #[inline]
+    fn kick_rx(&self) -> Result<Kick> {
+        let mut nothing = [0u8; 0];
+        kicked("recvfrom", recv(&self.fd, &mut nothing, RecvFlags::DONTWAIT).map(|(got, _)| got))
+    }
+
+    /// Cut into pieces, between which the link is looked at.
+    fn wait(&self, interest: Interest, timeout: Duration) -> Result<Waited> {
+        let started = Instant::now();
+        loop {
+            let left = timeout.saturating_sub(started.elapsed());
+            if self.poll(interest, left.min(LOOK_EVERY))? {
+                return Ok(Waited::Ready);
+            }
+            if self.is_link_down()? {
+                return Ok(Waited::LinkDown);
+            }
+            if started.elapsed() >= timeout {
+                return Ok(Waited::TimedOut);
+            }
+        }
+    }
+
+    fn statistics(&self) -> Result<Statistics> {
+        let read = sockopt::xdp_statistics(&self.fd)
+            .map_err(|errno| Error::sys("getsockopt(XDP_STATISTICS)", errno))?;
+        Ok(Statistics {
+            rx_dropped: read.rx_dropped,
+            rx_invalid_descs: read.rx_invalid_descs,
+            tx_invalid_descs: read.tx_invalid_descs,
+            rx_ring_full: read.rx_ring_full.unwrap_or_default(),
+            rx_fill_ring_empty_descs: read.rx_fill_ring_empty_descs.unwrap_or_default(),
+            tx_ring_empty_descs: read.tx_ring_empty_descs.unwrap_or_default(),
+        })
+    }
+
+    fn is_zero_copy(&self) -> Result<bool> {
+        let options = sockopt::xdp_options(&self.fd)
+            .map_err(|errno| Error::sys("getsockopt(XDP_OPTIONS)", errno))?;
+        Ok(options.contains(XdpOptionsFlags::XDP_OPTIONS_ZEROCOPY))
+    }
+
+    fn napi_id(&self) -> Result<Option<u32>> {
+        let id = self.get(libc::SOL_SOCKET, libc::SO_INCOMING_NAPI_ID);
+        let id = id.map_err(|source| Error::sys("getsockopt(SO_INCOMING_NAPI_ID)", source))?;
+        // Small numbers are not NAPI ids but CPUs (`MIN_NAPI_ID`, `include/net/busy_poll.h`); a
+        // socket without one gives 0.
+        Ok(u32::try_from(id).ok().filter(|id| *id != 0))
+    }
+
+    fn busy_poll(&self, busy_poll_us: u32, budget: u32) -> Result<()> {
+        let set = |call, option, value: u32| {
+            self.set(libc::SOL_SOCKET, option, value as c_int).map_err(|source| {
+                match source.raw_os_error() {
+                    Some(libc::ENOPROTOOPT) => {
+                        Error::Unsupported { what: "busy polling of AF_XDP", since: "5.11" }
+                    }
+                    _ => Error::privileged(call, "CAP_NET_ADMIN", source),
+                }
+            })
+        };
+        // The one that switches it on comes last: a refusal of the others leaves it off.
+        set("setsockopt(SO_BUSY_POLL_BUDGET)", libc::SO_BUSY_POLL_BUDGET, budget)?;
+        set("setsockopt(SO_BUSY_POLL)", libc::SO_BUSY_POLL, busy_poll_us)?;
+        set("setsockopt(SO_PREFER_BUSY_POLL)", libc::SO_PREFER_BUSY_POLL, 1)
+    }
+
+    fn tx_budget(&self, packets: u32) -> Result<()> {
+        let set = self.set(libc::SOL_XDP, XDP_MAX_TX_SKB_BUDGET, packets as c_int);
+        set.map_err(|source| match source.raw_os_error() {
+            Some(libc::ENOPROTOOPT) => {
+                Error::Unsupported { what: "XDP_MAX_TX_SKB_BUDGET", since: "6.17" }
+            }
+            // The kernel's way of saying that it is out of bounds; no capability would help.
+            Some(libc::EACCES) => {
+                Error::invalid("tx budget", packets, "32 up to the size of the tx ring will do")
+            }
+            _ => Error::sys("setsockopt(XDP_MAX_TX_SKB_BUDGET)", source),
+        })
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 }
 
-impl AsRawFd for XdpSocket {
-    fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+impl Unbound for XdpSocket {
+    fn bind(&self, mode: BindMode) -> Result<(), Refusal> {
+        let mut flags = if mode.zero_copy {
+            SocketAddrXdpFlags::XDP_ZEROCOPY
+        } else {
+            SocketAddrXdpFlags::XDP_COPY
+        };
+        flags.set(SocketAddrXdpFlags::XDP_USE_NEED_WAKEUP, mode.need_wakeup);
+        bind(&self.fd, &SocketAddrXdp::new(flags, self.ifindex, self.queue)).map_err(|errno| {
+            match errno {
+                Errno::BUSY => Refusal::Busy,
+                Errno::NODEV => Refusal::NoDevice,
+                Errno::NETDOWN => Refusal::Down,
+                Errno::OPNOTSUPP => Refusal::NotSupported,
+                Errno::INVAL => Refusal::Invalid,
+                Errno::PERM | Errno::ACCESS => Refusal::NotPermitted,
+                errno => Refusal::Other(errno.into()),
+            }
+        })?;
+        self.lane.bound();
+        Ok(())
+    }
+
+    fn pause(&self, time: Duration) {
+        thread::sleep(time);
     }
 }
 
@@ -379,4 +355,11 @@ fn raise_memory_lock() -> u64 {
     limit.current = limit.maximum;
     let _refused = setrlimit(Resource::Memlock, limit);
     getrlimit(Resource::Memlock).current.unwrap_or(u64::MAX)
+}
+
+/// The calling thread's network namespace, by the device and inode of its file.
+fn namespace() -> Result<(u64, u64)> {
+    let file = rustix::fs::stat("/proc/thread-self/ns/net")
+        .map_err(|errno| Error::sys("stat of /proc/thread-self/ns/net", errno))?;
+    Ok((file.st_dev, file.st_ino))
 }

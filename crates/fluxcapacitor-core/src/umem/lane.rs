@@ -1,6 +1,7 @@
 //! Lanes: one interface queue with its four rings, as the ledger tells them apart.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
 
 use super::ledger::LANES_MAX;
 use super::{Holder, Place, UmemRegion};
@@ -17,8 +18,21 @@ pub(crate) enum LaneKey {
         ifindex: u32,
         queue: u32,
     },
+    /// A queue of a simulated NIC.
+    #[cfg(all(feature = "simulator", not(loom)))]
+    Simulated { world: u64, nic: u32, queue: u32 },
     /// Rings on the heap.
     Heap,
+}
+
+/// Who moves a lane's frames on, from posted to received and from queued to sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mover {
+    /// A kernel, or whoever plays one with plain numbers: nobody who could write it into the ledger.
+    Peer,
+    /// The simulator, which writes it into the ledger.
+    #[cfg_attr(not(any(feature = "simulator", loom)), allow(dead_code))]
+    Simulator,
 }
 
 /// A lane that is open. Shared by its rings and its socket; closed when the last of them goes.
@@ -26,13 +40,26 @@ pub(crate) enum LaneKey {
 pub(crate) struct Lane {
     umem: UmemRegion,
     number: u16,
+    mover: Mover,
+    /// What is let go of when the lane closes.
+    #[cfg_attr(not(feature = "simulator"), allow(dead_code))]
+    held: OnceLock<Held>,
 }
+
+/// Anything whose drop matters.
+type Held = Box<dyn Any + Send + Sync>;
 
 impl Lane {
     /// Opens a lane of `umem`.
-    pub(crate) fn open(umem: &UmemRegion, key: LaneKey) -> Result<Arc<Self>> {
+    pub(crate) fn open(umem: &UmemRegion, key: LaneKey, mover: Mover) -> Result<Arc<Self>> {
         let number = umem.lanes().open(key)?;
-        Ok(Arc::new(Self { umem: umem.clone(), number }))
+        Ok(Arc::new(Self { umem: umem.clone(), number, mover, held: OnceLock::new() }))
+    }
+
+    /// Has the lane let go of `held` when it closes; once.
+    #[cfg(all(feature = "simulator", not(loom)))]
+    pub(crate) fn hold(&self, held: Held) {
+        let _only_once = self.held.set(held);
     }
 
     #[inline]
@@ -43,6 +70,24 @@ impl Lane {
     #[inline]
     pub(crate) const fn holder(&self, place: Place) -> Holder {
         Holder::lane(self.number, place)
+    }
+
+    /// The holder that its rx ring takes frames from.
+    ///
+    /// `[one-clearer]`: on a simulated lane the simulator clears `Posted`, so that the rx ring must not.
+    pub(crate) const fn received(&self) -> Holder {
+        self.holder(match self.mover {
+            Mover::Peer => Place::Posted,
+            Mover::Simulator => Place::Delivered,
+        })
+    }
+
+    /// The holder that its completion ring takes frames from. As for [`Lane::received`].
+    pub(crate) const fn sent(&self) -> Holder {
+        self.holder(match self.mover {
+            Mover::Peer => Place::Queued,
+            Mover::Simulator => Place::Completed,
+        })
     }
 
     /// Notes that the kernel has bound the lane's queue to us: from here on it may hold frames; and

@@ -20,12 +20,10 @@ pub(crate) enum Place {
     /// In the fill ring, or with the kernel to receive into.
     Posted = 0,
     /// In the rx ring of a simulated lane.
-    #[allow(dead_code, reason = "the states are numbered for both kinds of lanes")]
     Delivered = 1,
     /// In the tx ring, or with the kernel to send.
     Queued = 2,
     /// In the completion ring of a simulated lane.
-    #[allow(dead_code, reason = "the states are numbered for both kinds of lanes")]
     Completed = 3,
 }
 

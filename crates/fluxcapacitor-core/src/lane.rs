@@ -1,0 +1,177 @@
+//! Opening a lane: one queue of one interface, from nothing to bound.
+
+use std::time::Duration;
+
+use crate::backend::{Backend, BindMode, Refusal, Unbound};
+use crate::error::{Error, Result};
+use crate::ring::{LaneRings, RingSizes};
+#[cfg(feature = "simulator")]
+use crate::simulator;
+#[cfg(target_os = "linux")]
+use crate::sys;
+use crate::umem::{FramePool, UmemRegion};
+
+/// How often a queue that is taken is tried: for three seconds. The kernel lets go of one a moment after
+/// its owner has closed it, in a worker that waits for the lock of all network configuration.
+const BUSY_TRIES: u32 = 600;
+
+/// How long to wait in between.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+
+/// Whose queue to open.
+///
+/// There is none where there is neither Linux nor the simulator.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Port {
+    /// That of an interface of this network namespace.
+    #[cfg(target_os = "linux")]
+    Kernel {
+        /// The interface's index.
+        ifindex: u32,
+    },
+    /// That of a simulated NIC.
+    #[cfg(feature = "simulator")]
+    Simulated(simulator::Nic),
+}
+
+/// What to open, and how.
+#[derive(Clone, Debug)]
+pub struct LaneOptions<'o> {
+    /// Whose queue.
+    pub port: Port,
+    /// Name of the interface, for errors.
+    pub interface: &'o str,
+    /// Name of its driver, for errors.
+    pub driver: &'o str,
+    /// The queue.
+    pub queue: u32,
+    /// How many slots each ring has.
+    pub sizes: RingSizes,
+    /// How to bind.
+    pub mode: BindMode,
+    /// How many frames to leave in the pool when the fill ring is filled.
+    pub tx_reserve: u32,
+}
+
+/// A lane that is bound.
+#[derive(Debug)]
+pub struct OpenLane {
+    /// Its four rings, the fill ring filled.
+    pub rings: LaneRings,
+    /// Its socket.
+    pub socket: Box<dyn Backend>,
+}
+
+/// Opens a socket, gives it the UMEM, fills the fill ring from `pool` and binds.
+///
+/// The fill ring is filled before the bind, because drivers take frames as soon as they are bound and
+/// some never look again. If the bind fails, the frames are back in the pool.
+///
+/// # Errors
+/// [`Error::QueueBusy`] after trying for three seconds; [`Error::NoZeroCopy`] if that was forced and the
+/// kernel refused; otherwise what each step can fail with.
+pub fn open(
+    umem: &UmemRegion,
+    pool: &mut FramePool,
+    options: &LaneOptions<'_>,
+) -> Result<OpenLane> {
+    let opened = try_open(umem, pool, options);
+    // What a failed attempt had posted; and, if the queue was ours before, what was still out then:
+    // the kernel let go of it when it bound the queue anew.
+    let recovered = umem.recover(pool)?;
+    let mut lane = opened?;
+    if recovered > 0 {
+        post(&mut lane.rings, pool, options.tx_reserve)?;
+    }
+    Ok(lane)
+}
+
+/// Posts all frames of the pool but the tx reserve, as far as they fit.
+fn post(rings: &mut LaneRings, pool: &mut FramePool, tx_reserve: u32) -> Result<()> {
+    let spare = pool.len().saturating_sub(tx_reserve as usize);
+    rings.fill.refill(pool, spare as u32)?;
+    rings.fill.publish();
+    Ok(())
+}
+
+fn try_open(
+    umem: &UmemRegion,
+    pool: &mut FramePool,
+    options: &LaneOptions<'_>,
+) -> Result<OpenLane> {
+    match &options.port {
+        #[cfg(target_os = "linux")]
+        Port::Kernel { ifindex } => {
+            let made = sys::socket::XdpSocket::open(umem, *ifindex, options.queue, options.sizes)?;
+            fill_and_bind(made, pool, options)
+        }
+        #[cfg(feature = "simulator")]
+        Port::Simulated(nic) => {
+            let made = simulator::SimSocket::open(umem, nic, options.queue, options.sizes)?;
+            fill_and_bind(made, pool, options)
+        }
+    }
+}
+
+fn fill_and_bind<S: Unbound + 'static>(
+    (mut rings, socket): (LaneRings, S),
+    pool: &mut FramePool,
+    options: &LaneOptions<'_>,
+) -> Result<OpenLane> {
+    post(&mut rings, pool, options.tx_reserve)?;
+    for _ in 0..BUSY_TRIES {
+        match socket.bind(options.mode) {
+            Ok(()) => return Ok(OpenLane { rings, socket: Box::new(socket) }),
+            Err(Refusal::Busy) => socket.pause(BUSY_PAUSE),
+            Err(refusal) => return Err(bind_error(refusal, options)),
+        }
+    }
+    Err(bind_error(Refusal::Busy, options))
+}
+
+/// What a refused bind means, after what could be checked before has been.
+fn bind_error(refusal: Refusal, options: &LaneOptions<'_>) -> Error {
+    let interface = options.interface.to_owned();
+    match refusal {
+        Refusal::Busy => {
+            let tried_ms = u64::from(BUSY_TRIES) * BUSY_PAUSE.as_millis() as u64;
+            Error::QueueBusy { interface, queue: options.queue, tried_ms }
+        }
+        Refusal::NoDevice => Error::UnknownInterface { interface },
+        Refusal::Down => Error::LinkDown,
+        // `xp_assign_dev` (net/xdp/xsk_buff_pool.c) and whatever the driver's own ndo_bpf comes up with.
+        // What is not about zero-copy will show again in copy mode.
+        refusal if options.mode.zero_copy => Error::NoZeroCopy {
+            interface,
+            driver: options.driver.to_owned(),
+            why: match refusal {
+                Refusal::NotSupported => "the driver does not offer it (EOPNOTSUPP)".to_owned(),
+                Refusal::Invalid => {
+                    "the driver refuses this queue, frame size or ring size for it (EINVAL)"
+                        .to_owned()
+                }
+                refusal => format!("the driver refuses: {}", std::io::Error::from(refusal)),
+            },
+        },
+        Refusal::NotPermitted => {
+            Error::MissingCapability { capability: "CAP_NET_RAW", call: "bind(AF_XDP)" }
+        }
+        refusal => Error::sys("bind(AF_XDP)", refusal),
+    }
+}
+
+impl From<Refusal> for std::io::Error {
+    fn from(refusal: Refusal) -> Self {
+        use std::io::ErrorKind;
+        match refusal {
+            Refusal::Other(source) => source,
+            Refusal::Busy => Self::new(ErrorKind::ResourceBusy, "queue in use (EBUSY)"),
+            Refusal::NoDevice => Self::new(ErrorKind::NotFound, "no such interface (ENODEV)"),
+            Refusal::Down => Self::new(ErrorKind::NetworkDown, "interface down (ENETDOWN)"),
+            Refusal::NotSupported => Self::new(ErrorKind::Unsupported, "EOPNOTSUPP"),
+            Refusal::Invalid => Self::new(ErrorKind::InvalidInput, "EINVAL"),
+            Refusal::NotPermitted => Self::new(ErrorKind::PermissionDenied, "EPERM"),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The kernel's side of one lane: the other ends of the four rings, and the frames that are out there.
+//!
+//! Addresses are plain numbers here, as in the kernel. A frame's bytes are reached by a claim for the
+//! time of one copy, and each step of a frame is written into the ledger by the simulator alone: from
+//! posted to delivered, and from queued to completed (`[one-clearer]`).
+
+use super::random::Random;
+use crate::backend::Statistics;
+use crate::ring::{Descriptor, PeerRings};
+use crate::umem::{Holder, Lane, Place, UmemRegion, XDP_PACKET_HEADROOM};
+
+/// Frames, rings and counters of one lane, on the kernel's side.
+#[derive(Debug)]
+pub(super) struct KernelLane {
+    umem: UmemRegion,
+    pub(super) peer: PeerRings,
+    posted: Holder,
+    delivered: Holder,
+    queued: Holder,
+    completed: Holder,
+    /// Frames taken from the fill ring and not used yet (`free_list` of `struct xsk_buff_pool`).
+    free: Vec<u64>,
+    /// Slots of the completion ring that are promised to packets under way.
+    reserved: u32,
+    pub(super) statistics: Statistics,
+}
+
+/// What came out of the tx ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outgoing {
+    /// Nothing was there.
+    Empty,
+    /// A descriptor that the kernel does not send, nor complete.
+    Invalid,
+    /// The completion ring has no room for one more.
+    NoRoom,
+    /// A packet; its address, for the completion.
+    Packet(u64),
+}
+
+impl KernelLane {
+    pub(super) fn new(lane: &Lane, peer: PeerRings) -> Self {
+        Self {
+            umem: lane.umem().clone(),
+            peer,
+            posted: lane.holder(Place::Posted),
+            delivered: lane.holder(Place::Delivered),
+            queued: lane.holder(Place::Queued),
+            completed: lane.holder(Place::Completed),
+            free: Vec::new(),
+            reserved: 0,
+            statistics: Statistics::default(),
+        }
+    }
+
+    /// The longest packet that can be received (`xsk_pool_get_rx_frame_size`).
+    pub(super) fn receivable(&self) -> usize {
+        self.umem.layout().packet_max() as usize
+    }
+
+    /// Takes a frame to receive into (`xp_alloc`).
+    pub(super) fn take_frame(&mut self) -> Option<u64> {
+        if let Some(addr) = self.free.pop() {
+            return Some(addr);
+        }
+        loop {
+            let Ok(Some(addr)) = self.peer.fill.pop() else {
+                self.statistics.rx_fill_ring_empty_descs += 1;
+                return None;
+            };
+            // `xp_check_aligned`: what is beyond the UMEM is skipped. (It counts where nobody reads it.)
+            if self.umem.frames().claim(addr, 0, self.posted).is_some() {
+                return Some(self.umem.frames().base_of(addr));
+            }
+        }
+    }
+
+    /// Copies a packet into the frame at `addr` and shows it to the user (`__xsk_rcv`, `__xsk_rcv_zc`).
+    pub(super) fn deliver(&mut self, addr: u64, packet: &[u8]) {
+        let headroom = u64::from(XDP_PACKET_HEADROOM + self.umem.layout().headroom());
+        let (first, len) = (addr + headroom, packet.len());
+        let room = self.peer.rx.room(1).unwrap_or(0);
+        if room == 0 {
+            self.statistics.rx_ring_full += 1;
+            self.free.push(addr);
+            return;
+        }
+        let Some(mut claim) = self.umem.frames().claim(first, len as u64, self.posted) else {
+            self.statistics.rx_dropped += 1;
+            return;
+        };
+        claim.bytes_mut().copy_from_slice(packet);
+        claim.lend(self.delivered);
+        let _there_is_room =
+            self.peer.rx.push(Descriptor { addr: first, len: len as u32, options: 0 });
+        self.peer.rx.publish();
+    }
+
+    /// Takes a packet to send and copies it into `packet` (`xskq_cons_peek_desc`, `xsk_build_skb`).
+    pub(super) fn take_packet(&mut self, packet: &mut Vec<u8>) -> Outgoing {
+        if self.peer.tx.ready().unwrap_or(0) == 0 {
+            self.statistics.tx_ring_empty_descs += 1;
+            return Outgoing::Empty;
+        }
+        if self.peer.completion.room(self.reserved + 1).unwrap_or(0) <= self.reserved {
+            return Outgoing::NoRoom;
+        }
+        let Ok(Some(Descriptor { addr, len, options })) = self.peer.tx.pop() else {
+            return Outgoing::Empty;
+        };
+        // `xp_aligned_validate_desc`; and, beyond that, the frame has to be where it says.
+        let claim = self.umem.frames().claim(addr, u64::from(len), self.queued);
+        let Some(mut claim) = claim.filter(|_| len > 0 && options == 0) else {
+            self.statistics.tx_invalid_descs += 1;
+            return Outgoing::Invalid;
+        };
+        packet.clear();
+        packet.extend_from_slice(claim.bytes_mut());
+        self.reserved += 1;
+        // The claim ends here, and the frame is queued as before.
+        Outgoing::Packet(addr)
+    }
+
+    /// Says that a packet was sent (`xskq_prod_submit_addr`).
+    pub(super) fn complete(&mut self, addr: u64) {
+        self.reserved = self.reserved.saturating_sub(1);
+        let Some(claim) = self.umem.frames().claim(addr, 0, self.queued) else { return };
+        claim.lend(self.completed);
+        let _reserved = self.peer.completion.push(addr);
+        self.peer.completion.publish();
+    }
+
+    /// Plays a forged peer: writes numbers out of the blue into the rx and the completion ring.
+    pub(super) fn forge(&mut self, random: &mut Random) {
+        for _ in 0..=random.below(4) {
+            // Often a frame that exists, and often one of which much is told.
+            let addr = random.next() >> random.below(64);
+            let len = (random.next() >> random.below(32)) as u32;
+            let options = random.below(2) as u32;
+            let _full = self.peer.rx.push(Descriptor { addr, len, options });
+            // What is promised to packets under way stays theirs.
+            if self.peer.completion.room(self.reserved + 1).unwrap_or(0) > self.reserved {
+                let _full = self.peer.completion.push(addr);
+            }
+        }
+        self.peer.rx.publish();
+        self.peer.completion.publish();
+    }
+
+    /// Whether there are packets for the user.
+    pub(super) fn is_readable(&self) -> bool {
+        self.peer.rx.occupancy() > 0
+    }
+
+    /// Whether the tx ring is half empty (`xsk_tx_writeable`).
+    pub(super) fn is_writable(&self) -> bool {
+        self.peer.tx.occupancy() <= self.peer.tx.size() / 2
+    }
+}

@@ -1,0 +1,405 @@
+//! Simulated network cards.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use super::clock::Moment;
+use super::map::SocketMap;
+use super::program::Program;
+use super::registry::SOCKETS;
+use super::shared::Shared;
+use super::state::{Driver, NicId, SocketId, State};
+use crate::error::{Error, Result};
+
+/// How many packets wait for somebody to take them: those that an unlinked NIC has sent, and those that
+/// went to the host's stack. What comes on top is dropped and counted.
+const WAITING_MAX: usize = 1 << 16;
+
+/// How a NIC serves AF_XDP sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Profile {
+    /// As a driver that cannot do without copies, such as veth: packets are sent inside the kick, some
+    /// at a time, and each packet comes to the queue that its sender's has the number of.
+    #[default]
+    Copy,
+    /// As the driver of a card that can: it sleeps until it is kicked, sends on its own while it is
+    /// awake, and spreads packets over the queues by the hash of their flow. Copies, if it is asked to.
+    ZeroCopy,
+}
+
+/// A NIC to be made. Everything has a default but the name.
+#[derive(Clone, Debug)]
+#[must_use = "it is made by `World::nic`"]
+pub struct NicConfig {
+    name: String,
+    queues: u32,
+    mtu: u32,
+    profile: Profile,
+    mac: Option<[u8; 6]>,
+}
+
+impl NicConfig {
+    /// A NIC of this name, unique in its world: one queue, MTU 1500, [`Profile::Copy`], up.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), queues: 1, mtu: 1500, profile: Profile::Copy, mac: None }
+    }
+
+    /// How many queues; 1 by default, 64 at most.
+    pub fn queues(mut self, queues: u32) -> Self {
+        self.queues = queues;
+        self
+    }
+
+    /// Longest packet in bytes, without the Ethernet header; 1500 by default.
+    pub fn mtu(mut self, bytes: u32) -> Self {
+        self.mtu = bytes;
+        self
+    }
+
+    /// How it serves sockets; by copying, by default.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Its address; by default one that is unique in its world.
+    pub fn mac(mut self, mac: [u8; 6]) -> Self {
+        self.mac = Some(mac);
+        self
+    }
+}
+
+/// The counters of a NIC, since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Packets received, whatever became of them then.
+    pub rx_packets: u64,
+    /// Their bytes.
+    pub rx_bytes: u64,
+    /// Packets that were not received: too long, the NIC down or stopped, no socket or no frame for them.
+    pub rx_dropped: u64,
+    /// Packets sent.
+    pub tx_packets: u64,
+    /// Their bytes.
+    pub tx_bytes: u64,
+    /// Packets that were not sent: the NIC or its peer down, or nobody to take them.
+    pub tx_dropped: u64,
+}
+
+/// A packet that went by a tapped NIC, in either direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Captured {
+    /// When, since the world began.
+    pub at: Duration,
+    /// Its bytes, from the Ethernet header on.
+    pub bytes: Vec<u8>,
+}
+
+/// A network card of a simulated world. A handle: clones are the same card.
+#[derive(Clone, Debug)]
+pub struct Nic {
+    shared: Arc<Shared>,
+    id: NicId,
+    name: Arc<str>,
+}
+
+/// What is known of a NIC without asking it anything.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Facts {
+    /// Interface index, in its world.
+    pub index: u32,
+    /// Longest packet in bytes, without the Ethernet header.
+    pub mtu: u32,
+    /// How many queues it has.
+    pub queues: u32,
+    /// Whether it is up.
+    pub is_up: bool,
+    /// How it serves sockets.
+    pub profile: Profile,
+}
+
+/// An XDP program on a NIC, for as long as this lives.
+#[derive(Debug)]
+#[must_use = "dropping it detaches the program"]
+pub struct Attached {
+    shared: Arc<Shared>,
+    nic: NicId,
+}
+
+impl Nic {
+    /// The NIC of this full name, `sim:WORLD/NIC`.
+    pub fn find(name: &str) -> Option<Self> {
+        let (world, nic) = name.strip_prefix("sim:")?.split_once('/')?;
+        let shared = SOCKETS.find(world)?;
+        let id =
+            shared.lock().nics.iter().position(|known| known.name() == nic && !known.removed)?;
+        Some(Self { shared, id, name: name.into() })
+    }
+
+    pub(super) fn make(shared: &Arc<Shared>, config: NicConfig) -> Result<Self> {
+        let NicConfig { name, queues, mtu, profile, mac } = config;
+        if name.is_empty() || name.contains('/') {
+            return Err(Error::invalid("name of a NIC", name, "it has no slash and is not empty"));
+        }
+        if !(1..=64).contains(&queues) {
+            return Err(Error::invalid("queues of a NIC", queues, "it has 1 to 64"));
+        }
+        if !(68..=65_535).contains(&mtu) {
+            return Err(Error::invalid("MTU of a NIC", mtu, "it is 68 to 65535 bytes"));
+        }
+        let mut state = shared.lock();
+        let id = state.nics.len();
+        if state.nics.iter().any(|known| known.name() == name && !known.removed) {
+            return Err(Error::invalid("name of a NIC", name, "its world has one of this name"));
+        }
+        let [.., high, low] = (id as u32 + 1).to_be_bytes();
+        let [.., world] = shared.id.to_be_bytes();
+        // Locally administered (IEEE 802, section 8.2).
+        let mac = mac.unwrap_or([2, 0, 0, world, high, low]);
+        let full_name = format!("sim:{}/{name}", shared.name);
+        let handle = Self { shared: Arc::clone(shared), id, name: full_name.as_str().into() };
+        state.nics.push(NicState::new(full_name, mac, mtu, profile, queues));
+        Ok(handle)
+    }
+
+    /// Its full name, which `FluxBuilder` takes: `sim:WORLD/NIC`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its address.
+    pub fn mac(&self) -> [u8; 6] {
+        self.with(|nic| nic.mac)
+    }
+
+    /// What does not change often.
+    pub fn facts(&self) -> Facts {
+        let index = self.id as u32 + 1;
+        self.with(|nic| Facts {
+            index,
+            mtu: nic.mtu,
+            queues: nic.queues.len() as u32,
+            is_up: nic.up,
+            profile: nic.profile,
+        })
+    }
+
+    /// Its counters.
+    pub fn counters(&self) -> Counters {
+        self.with(|nic| nic.counters)
+    }
+
+    /// Lets a packet arrive, on the queue that its flow hashes to.
+    pub fn inject(&self, packet: &[u8]) {
+        self.shared.with(|state| state.inject(self.id, None, packet));
+    }
+
+    /// Lets a packet arrive on `queue` of a NIC that copies; on others the flow decides all the same.
+    pub fn inject_on(&self, queue: u32, packet: &[u8]) {
+        self.shared.with(|state| state.inject(self.id, Some(queue), packet));
+    }
+
+    /// Takes the oldest packet that it has sent, if it is linked to no other NIC.
+    pub fn transmitted(&self) -> Option<Vec<u8>> {
+        self.with(|nic| nic.transmitted.pop_front())
+    }
+
+    /// Takes the oldest packet that went to the host's stack: that the program let pass, or that came
+    /// while there was none.
+    pub fn passed(&self) -> Option<Vec<u8>> {
+        self.with(|nic| nic.passed.pop_front())
+    }
+
+    /// From here on, gives every packet that goes by to the receiver, until that is dropped.
+    pub fn tap(&self) -> Receiver<Captured> {
+        let (tap, captured) = channel();
+        self.with(|nic| nic.tap = Some(tap));
+        captured
+    }
+
+    /// Switches it on.
+    pub fn set_up(&self) {
+        self.shared.with(|state| state.set_up(self.id));
+    }
+
+    /// Switches it off; its peer loses the carrier.
+    pub fn set_down(&self) {
+        self.shared.with(|state| state.nics[self.id].up = false);
+    }
+
+    /// Takes it out of its world: sockets that are bound to it learn that the link is gone.
+    pub fn remove(&self) {
+        self.shared.with(|state| {
+            let nic = &mut state.nics[self.id];
+            (nic.removed, nic.up, nic.program) = (true, false, None);
+        });
+    }
+
+    /// A map from queues to sockets, for programs that run on it.
+    pub fn socket_map(&self, slots: u32) -> SocketMap {
+        SocketMap::new(Arc::clone(&self.shared), slots)
+    }
+
+    /// Loads an XDP program and attaches it: instructions for `Target::Interpreter`, encoded.
+    ///
+    /// # Errors
+    /// [`Error::ProgramRefused`] if it does what is not modelled; [`Error::ProgramBusy`] if there is one;
+    /// [`Error::UnknownInterface`] if the NIC was removed.
+    pub fn attach(&self, code: &[u8]) -> Result<Attached> {
+        let program = Program::load(code)?;
+        let mut state = self.shared.lock();
+        let nic = &mut state.nics[self.id];
+        let interface = nic.full_name.clone();
+        if nic.removed {
+            return Err(Error::UnknownInterface { interface });
+        }
+        if nic.program.is_some() {
+            let program = "one of this world's: each holds its interface alone".to_owned();
+            return Err(Error::ProgramBusy { interface, program });
+        }
+        nic.program = Some(program);
+        drop(state);
+        Ok(Attached { shared: Arc::clone(&self.shared), nic: self.id })
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) fn id(&self) -> NicId {
+        self.id
+    }
+
+    pub(super) fn is_in(&self, shared: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(&self.shared, shared)
+    }
+
+    fn with<T>(&self, ask: impl FnOnce(&mut NicState) -> T) -> T {
+        ask(&mut self.shared.lock().nics[self.id])
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.shared.lock().nics[self.nic].program = None;
+    }
+}
+
+/// A NIC, as its world keeps it.
+#[derive(Debug)]
+pub(super) struct NicState {
+    pub(super) full_name: String,
+    pub(super) mac: [u8; 6],
+    pub(super) mtu: u32,
+    pub(super) profile: Profile,
+    pub(super) up: bool,
+    pub(super) removed: bool,
+    pub(super) stopped_until: Moment,
+    pub(super) wire: Wire,
+    pub(super) wire_busy_until: Moment,
+    pub(super) queues: Vec<Queue>,
+    pub(super) program: Option<Program>,
+    pub(super) counters: Counters,
+    transmitted: VecDeque<Vec<u8>>,
+    passed: VecDeque<Vec<u8>>,
+    tap: Option<Sender<Captured>>,
+}
+
+/// What a NIC is connected to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wire {
+    /// Nothing but whoever holds the world.
+    Open,
+    /// Another NIC; `delay` in nanoseconds.
+    Linked { peer: NicId, delay: Moment },
+}
+
+/// A queue of a NIC.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    pub(super) socket: Option<SocketId>,
+    /// Until when it is not let go of, after its last socket has closed.
+    pub(super) busy_until: Moment,
+    pub(super) driver: Driver,
+}
+
+impl NicState {
+    fn new(full_name: String, mac: [u8; 6], mtu: u32, profile: Profile, queues: u32) -> Self {
+        Self {
+            full_name,
+            mac,
+            mtu,
+            profile,
+            up: true,
+            removed: false,
+            stopped_until: 0,
+            wire: Wire::Open,
+            wire_busy_until: 0,
+            queues: (0..queues).map(|_| Queue::default()).collect(),
+            program: None,
+            counters: Counters::default(),
+            transmitted: VecDeque::new(),
+            passed: VecDeque::new(),
+            tap: None,
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.full_name.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Whether packets come and go.
+    pub(super) fn is_running(&self, now: Moment) -> bool {
+        self.up && !self.removed && !self.is_stopped(now)
+    }
+
+    pub(super) fn is_stopped(&self, now: Moment) -> bool {
+        now < self.stopped_until
+    }
+
+    /// A packet goes to the host's stack.
+    pub(super) fn pass(&mut self, packet: Vec<u8>) {
+        if self.passed.len() < WAITING_MAX {
+            self.passed.push_back(packet);
+        } else {
+            self.counters.rx_dropped += 1;
+        }
+    }
+
+    /// A packet goes out, where nobody is linked.
+    pub(super) fn transmit(&mut self, packet: Vec<u8>) {
+        if self.transmitted.len() < WAITING_MAX {
+            self.transmitted.push_back(packet);
+        } else {
+            self.counters.tx_dropped += 1;
+        }
+    }
+
+    pub(super) fn tap(&mut self, now: Moment, packet: &[u8]) {
+        if let Some(tap) = &self.tap {
+            let captured = Captured { at: Duration::from_nanos(now), bytes: packet.to_vec() };
+            if tap.send(captured).is_err() {
+                self.tap = None;
+            }
+        }
+    }
+}
+
+impl State {
+    fn set_up(&mut self, nic: NicId) {
+        let this = &mut self.nics[nic];
+        this.up = !this.removed;
+        // The drivers look at their rings again.
+        let served = (0..).zip(&this.queues).filter(|(_, queue)| queue.socket.is_some());
+        let served: Vec<u32> = served.map(|(queue, _)| queue).collect();
+        for queue in served {
+            self.wake_if_zero_copy(nic, queue);
+        }
+    }
+}

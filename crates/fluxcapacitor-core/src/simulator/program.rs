@@ -1,0 +1,223 @@
+//! XDP programs: the very instructions, run by the `rbpf` interpreter.
+//!
+//! What `rbpf` would do unsoundly or for ever is refused when the program is attached: stores to
+//! anything but the stack (it has the packet as `&[u8]`), and jumps backwards.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rbpf::EbpfVmMbuff;
+
+use super::map::Maps;
+use crate::error::{Error, Result};
+
+/// `bpf_redirect_map` and `bpf_xdp_adjust_tail` (`include/uapi/linux/bpf.h`).
+const REDIRECT_MAP: u32 = 51;
+const ADJUST_TAIL: u32 = 65;
+
+/// `ETH_HLEN`: no packet gets shorter.
+const LEN_MIN: i64 = 14;
+
+/// How long a packet can grow: a page less the kernel's headroom and `struct skb_shared_info`.
+const LEN_MAX: i64 = 4096 - 256 - 320;
+
+/// A program that can run.
+#[derive(Clone, Debug)]
+pub(super) struct Program(&'static [u8]);
+
+/// What becomes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Aborted,
+    Drop,
+    Pass,
+    Tx,
+    /// To the socket in this slot of this map.
+    Redirect {
+        map: u64,
+        slot: u64,
+    },
+}
+
+/// What a program is told of its packet beside the bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ingress {
+    pub(super) ifindex: u32,
+    pub(super) queue: u32,
+}
+
+/// What the helpers of one run see and leave behind. In a thread local, since helpers of `rbpf` are bare
+/// functions.
+#[derive(Debug, Default)]
+struct Run {
+    maps: Arc<Maps>,
+    redirect: Option<(u64, u64)>,
+    len: i64,
+}
+
+thread_local! {
+    static RUN: RefCell<Run> = RefCell::default();
+    /// Machines that this thread has made, the last used one last.
+    static MACHINES: RefCell<Vec<Machine>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Machine {
+    program: &'static [u8],
+    vm: EbpfVmMbuff<'static>,
+}
+
+/// How many machines a thread keeps.
+const MACHINES_MAX: usize = 16;
+
+impl Program {
+    /// Takes a program, as `Target::Interpreter` of `fluxcapacitor-ebpf` encodes it.
+    pub(super) fn load(code: &[u8]) -> Result<Self> {
+        let refuse = |why: String| Error::ProgramRefused {
+            source: io::Error::new(io::ErrorKind::Unsupported, "the simulator cannot run it"),
+            log: why,
+        };
+        check(code).map_err(refuse)?;
+        let program = Self(intern(code));
+        machine(program.0).map_err(refuse)?;
+        Ok(program)
+    }
+
+    /// Runs on a packet, which it may shorten or lengthen.
+    pub(super) fn run(&self, packet: &mut Vec<u8>, ingress: Ingress, maps: &Arc<Maps>) -> Verdict {
+        RUN.with_borrow_mut(|run| {
+            run.maps = Arc::clone(maps);
+            run.redirect = None;
+            run.len = packet.len() as i64;
+        });
+        let code = MACHINES.with_borrow_mut(|machines| {
+            if machines.last().is_none_or(|machine| !std::ptr::eq(machine.program, self.0)) {
+                let at = machines.iter().position(|kept| std::ptr::eq(kept.program, self.0));
+                let found = match at {
+                    Some(at) => machines.remove(at),
+                    None => machine(self.0).ok()?,
+                };
+                machines.truncate(MACHINES_MAX - 1);
+                machines.push(found);
+            }
+            machines.last()?.vm.execute_program(packet, &context(packet, ingress)).ok()
+        });
+        let (redirect, len) = RUN.with_borrow_mut(|run| (run.redirect, run.len));
+        packet.resize(len as usize, 0);
+        // `enum xdp_action`
+        match (code, redirect) {
+            (Some(1), _) => Verdict::Drop,
+            (Some(2), _) => Verdict::Pass,
+            (Some(3), _) => Verdict::Tx,
+            (Some(4), Some((map, slot))) => Verdict::Redirect { map, slot },
+            _ => Verdict::Aborted,
+        }
+    }
+}
+
+/// `struct xdp_md`, each field 64 bits wide, so that it holds addresses.
+fn context(packet: &[u8], Ingress { ifindex, queue }: Ingress) -> [u8; 48] {
+    let data = packet.as_ptr_range();
+    let (begin, end) = (data.start.addr() as u64, data.end.addr() as u64);
+    let mut context = [0; 48];
+    let fields = [begin, end, begin, ifindex.into(), queue.into(), 0];
+    for (bytes, field) in context.chunks_exact_mut(8).zip(fields) {
+        bytes.copy_from_slice(&field.to_ne_bytes());
+    }
+    context
+}
+
+/// The one copy of a program that this process keeps, for good: `rbpf` borrows programs, and there are
+/// few different ones.
+fn intern(code: &[u8]) -> &'static [u8] {
+    static PROGRAMS: Mutex<BTreeSet<&'static [u8]>> = Mutex::new(BTreeSet::new());
+    let mut programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = programs.get(code) {
+        return known;
+    }
+    let kept: &'static [u8] = Box::leak(code.into());
+    programs.insert(kept);
+    kept
+}
+
+fn machine(program: &'static [u8]) -> Result<Machine, String> {
+    let words = |error: io::Error| error.to_string();
+    let mut vm = EbpfVmMbuff::new(Some(program)).map_err(words)?;
+    vm.register_helper(REDIRECT_MAP, redirect_map).map_err(words)?;
+    vm.register_helper(ADJUST_TAIL, adjust_tail).map_err(words)?;
+    Ok(Machine { program, vm })
+}
+
+/// `__bpf_xdp_redirect_map` (`include/linux/filter.h`): the low two bits of `flags` are what it answers
+/// if there is no socket in the slot.
+fn redirect_map(map: u64, slot: u64, flags: u64, _: u64, _: u64) -> u64 {
+    const ABORTED: u64 = 0;
+    const REDIRECT: u64 = 4;
+    if flags & !0b11 != 0 {
+        return ABORTED;
+    }
+    RUN.with_borrow_mut(|run| {
+        if run.maps.socket(map, slot).is_none() {
+            return flags;
+        }
+        run.redirect = Some((map, slot));
+        REDIRECT
+    })
+}
+
+/// `bpf_xdp_adjust_tail` (`net/core/filter.c`).
+fn adjust_tail(_context: u64, delta: u64, _: u64, _: u64, _: u64) -> u64 {
+    const EINVAL: i64 = 22;
+    RUN.with_borrow_mut(|run| {
+        let len = run.len + i64::from(delta as i32);
+        if !(LEN_MIN..=LEN_MAX).contains(&len) {
+            return (-EINVAL).cast_unsigned();
+        }
+        run.len = len;
+        0
+    })
+}
+
+/// Refuses what is not modelled; the rest is `rbpf`'s own to check.
+fn check(code: &[u8]) -> Result<(), String> {
+    let (instructions, rest) = code.as_chunks::<8>();
+    if !rest.is_empty() {
+        return Err("an instruction has 8 bytes".to_owned());
+    }
+    let mut wide = false;
+    for (at, insn) in instructions.iter().enumerate() {
+        if std::mem::take(&mut wide) {
+            continue;
+        }
+        let [opcode, registers, offset_low, offset_high, immediate @ ..] = *insn;
+        let offset = i16::from_le_bytes([offset_low, offset_high]);
+        let refuse = |what: &str| Err(format!("instruction {at}: {what}"));
+        match opcode & 7 {
+            // BPF_LD: the wide constant only; BPF_LDX: plain loads only.
+            0 if opcode != 0x18 => return refuse("loads by BPF_LD are not modelled"),
+            0 => wide = true,
+            1 if opcode & 0xe0 != 0x60 => return refuse("this kind of load is not modelled"),
+            // BPF_ST, BPF_STX: plain stores to the stack.
+            2 | 3 if opcode & 0xe0 != 0x60 => return refuse("atomics are not modelled"),
+            2 | 3 if registers & 15 != 10 => {
+                return refuse("only the stack can be written, by R10");
+            }
+            5 | 6 => match opcode >> 4 {
+                8 if opcode != 0x85 || registers >> 4 != 0 => {
+                    return refuse("calls of functions are not modelled");
+                }
+                8 if ![REDIRECT_MAP, ADJUST_TAIL].contains(&u32::from_le_bytes(immediate)) => {
+                    return refuse(
+                        "of the helpers, bpf_redirect_map and bpf_xdp_adjust_tail are modelled",
+                    );
+                }
+                8 | 9 => {}
+                _ if offset < 0 => return refuse("jumps backwards are not modelled"),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    Ok(())
+}

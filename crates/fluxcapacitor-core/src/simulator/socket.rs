@@ -1,0 +1,284 @@
+//! Simulated sockets.
+
+#[cfg(unix)]
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clock::nanoseconds;
+use super::doorbell::{Bell, Doorbell};
+use super::lane::KernelLane;
+use super::nic::{Nic, Profile};
+use super::shared::Shared;
+use super::state::{NicId, SocketId, State};
+use crate::backend::{Backend, BindMode, Interest, Kick, Refusal, Statistics, Unbound, Waited};
+use crate::error::{Error, Result};
+use crate::ring::{LaneRings, RingSizes};
+use crate::umem::{Lane, LaneKey, Mover, UmemRegion};
+
+/// How many packets a kick sends unless that is set (`TX_BATCH_SIZE`, net/xdp/xsk.c).
+const TX_BUDGET: u32 = 32;
+
+/// How long a queue stays taken after its socket has closed.
+const BUSY_AFTER_CLOSE: Duration = Duration::from_millis(2);
+
+/// How often the link is looked at while waiting.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A socket on a queue of a simulated NIC.
+#[derive(Debug)]
+pub struct SimSocket {
+    shared: Arc<Shared>,
+    id: SocketId,
+    bell: Bell,
+    // Closed after the descriptor: fields drop in this order.
+    lane: Arc<Lane>,
+}
+
+/// A socket, as its world keeps it.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) lane: KernelLane,
+    pub(super) nic: NicId,
+    pub(super) queue: u32,
+    pub(super) bound: Option<BindMode>,
+    pub(super) tx_budget: u32,
+    pub(super) doorbell: Doorbell,
+}
+
+/// Lets go of a queue when the lane has closed: socket and rings are all gone.
+#[derive(Debug)]
+struct Closing {
+    shared: Arc<Shared>,
+    id: SocketId,
+}
+
+impl Socket {
+    pub(super) fn is_zero_copy(&self) -> bool {
+        self.bound.is_some_and(|mode| mode.zero_copy)
+    }
+
+    /// `xsk_rcv_check`.
+    pub(super) fn is_bound_to(&self, nic: NicId, queue: u32) -> bool {
+        self.bound.is_some() && (self.nic, self.queue) == (nic, queue)
+    }
+
+    fn is_ready(&self, interest: Interest) -> bool {
+        match interest {
+            Interest::Rx => self.lane.is_readable(),
+            Interest::Tx => self.lane.is_writable(),
+        }
+    }
+}
+
+impl SimSocket {
+    /// Makes a socket over `umem`, and its rings, for a queue that it is not yet bound to.
+    pub(crate) fn open(
+        umem: &UmemRegion,
+        nic: &Nic,
+        queue: u32,
+        sizes: RingSizes,
+    ) -> Result<(LaneRings, Self)> {
+        let shared = Arc::clone(nic.shared());
+        let key = LaneKey::Simulated { world: shared.id, nic: nic.id() as u32, queue };
+        let lane = Lane::open(umem, key, Mover::Simulator)?;
+        let (rings, peer) = LaneRings::of(&lane, sizes, 0)?;
+        // `xsk_setsockopt`: "Tx needs to be explicitly woken up the first time".
+        peer.tx.set_need_wakeup(true);
+        let (bell, doorbell) = Bell::new()?;
+        let id = shared.lock().add_socket(Socket {
+            lane: KernelLane::new(&lane, peer),
+            nic: nic.id(),
+            queue,
+            bound: None,
+            tx_budget: TX_BUDGET,
+            doorbell,
+        });
+        lane.hold(Box::new(Closing { shared: Arc::clone(&shared), id }));
+        Ok((rings, Self { shared, id, bell, lane }))
+    }
+
+    pub(super) fn id(&self) -> SocketId {
+        self.id
+    }
+
+    pub(super) fn is_in(&self, shared: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(&self.shared, shared)
+    }
+
+    fn with<T>(&self, ask: impl FnOnce(&mut Socket) -> T) -> Result<T> {
+        let mut state = self.shared.lock();
+        state.sockets.get_mut(&self.id).map(ask).ok_or(Error::LinkGone)
+    }
+
+    /// A call into the simulated kernel.
+    fn call<T>(&self, call: impl FnOnce(&mut State) -> T) -> T {
+        self.shared.with(|state| {
+            state.enter();
+            call(state)
+        })
+    }
+}
+
+impl Backend for SimSocket {
+    fn kick_tx(&self) -> Result<Kick> {
+        self.call(|state| state.kick_tx(self.id))
+    }
+
+    fn kick_rx(&self) -> Result<Kick> {
+        self.call(|state| state.kick_rx(self.id))
+    }
+
+    /// Time moves on to the next thing that happens, and from there to the next; in a world that runs
+    /// live, it waits.
+    fn wait(&self, interest: Interest, timeout: Duration) -> Result<Waited> {
+        let mut state = self.shared.lock();
+        state.enter();
+        let deadline = state.clock.now().saturating_add(nanoseconds(timeout));
+        let look_at = state.clock.now().saturating_add(nanoseconds(LOOK_EVERY));
+        loop {
+            // A link that is down shows only when there is nothing else to tell.
+            let link = state.drive(self.id);
+            self.shared.tell();
+            let Some(socket) = state.sockets.get(&self.id) else { return Err(Error::LinkGone) };
+            if socket.is_ready(interest) {
+                return Ok(Waited::Ready);
+            }
+            self.bell.hush();
+            let until = match link {
+                Ok(()) => deadline,
+                Err(Error::LinkDown) => deadline.min(look_at),
+                Err(error) => return Err(error),
+            };
+            if state.clock.now() >= until {
+                return Ok(if link.is_ok() { Waited::TimedOut } else { Waited::LinkDown });
+            }
+            if state.clock.is_live() {
+                let next = state.clock.next_at().unwrap_or(until).min(until);
+                let sleep = Duration::from_nanos(next.saturating_sub(state.clock.now()));
+                state = self.shared.wait(state, sleep);
+                state.clock.catch_up();
+                state.run_due();
+            } else if !state.step(until) {
+                state.run_until(until);
+            }
+        }
+    }
+
+    fn statistics(&self) -> Result<Statistics> {
+        self.with(|socket| socket.lane.statistics)
+    }
+
+    fn is_zero_copy(&self) -> Result<bool> {
+        self.with(|socket| socket.is_zero_copy())
+    }
+
+    /// There is none: nobody polls but the world.
+    fn napi_id(&self) -> Result<Option<u32>> {
+        Ok(None)
+    }
+
+    fn busy_poll(&self, _busy_poll_us: u32, _budget: u32) -> Result<()> {
+        Ok(())
+    }
+
+    fn tx_budget(&self, packets: u32) -> Result<()> {
+        self.with(|socket| {
+            let most = socket.lane.peer.tx.size();
+            if !(TX_BUDGET..=most).contains(&packets) {
+                let why = "32 up to the size of the tx ring will do";
+                return Err(Error::invalid("tx budget", packets, why));
+            }
+            socket.tx_budget = packets;
+            Ok(())
+        })?
+    }
+
+    /// Readable when packets have arrived since the last wait that found none.
+    #[cfg(unix)]
+    fn fd(&self) -> BorrowedFd<'_> {
+        let is_readable = self.with(|socket| {
+            socket.doorbell.connect();
+            socket.lane.is_readable()
+        });
+        if is_readable.unwrap_or(true) {
+            let _gone = self.with(|socket| socket.doorbell.ring());
+        }
+        self.bell.fd()
+    }
+
+    fn as_simulated(&self) -> Option<&SimSocket> {
+        Some(self)
+    }
+}
+
+impl Unbound for SimSocket {
+    /// `xsk_bind`, `xp_assign_dev`: the refusals in the kernel's order.
+    fn bind(&self, mode: BindMode) -> Result<(), Refusal> {
+        self.call(|state| {
+            let now = state.clock.now();
+            let Some(socket) = state.sockets.get_mut(&self.id) else {
+                return Err(Refusal::NoDevice);
+            };
+            let nic = &mut state.nics[socket.nic];
+            if nic.removed {
+                return Err(Refusal::NoDevice);
+            }
+            let profile = nic.profile;
+            let Some(queue) = nic.queues.get_mut(socket.queue as usize) else {
+                return Err(Refusal::Invalid);
+            };
+            if queue.socket.is_some() || now < queue.busy_until {
+                return Err(Refusal::Busy);
+            }
+            if mode.zero_copy && profile != Profile::ZeroCopy {
+                return Err(Refusal::NotSupported);
+            }
+            queue.socket = Some(self.id);
+            socket.bound = Some(mode);
+            let (nic, queue) = (socket.nic, socket.queue);
+            // A driver takes frames as soon as it has a socket.
+            state.wake_if_zero_copy(nic, queue);
+            Ok(())
+        })?;
+        self.lane.bound();
+        Ok(())
+    }
+
+    fn pause(&self, time: Duration) {
+        if self.shared.lock().clock.is_live() {
+            std::thread::sleep(time);
+        } else {
+            self.shared.with(|state| {
+                state.run_until(state.clock.now().saturating_add(nanoseconds(time)));
+            });
+        }
+    }
+}
+
+impl Drop for SimSocket {
+    /// The descriptor closes; the rings may live on (`xsk_release`).
+    fn drop(&mut self) {
+        self.shared.with(|state| {
+            Arc::make_mut(&mut state.maps).remove_socket(self.id);
+            if let Some(socket) = state.sockets.get_mut(&self.id) {
+                socket.bound = None;
+            }
+        });
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.shared.with(|state| {
+            let now = state.clock.now();
+            let Some(closed) = state.sockets.remove(&self.id) else { return };
+            let queue = state.nics[closed.nic].queues.get_mut(closed.queue as usize);
+            if let Some(queue) = queue.filter(|queue| queue.socket == Some(self.id)) {
+                queue.socket = None;
+                queue.busy_until = now + nanoseconds(BUSY_AFTER_CLOSE);
+                queue.driver = Default::default();
+            }
+        });
+    }
+}

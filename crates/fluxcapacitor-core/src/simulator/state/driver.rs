@@ -1,0 +1,117 @@
+//! The driver of a NIC that receives into and sends out of the user's frames.
+//!
+//! It sleeps until it is kicked, says so in the rings' flags, and looks once more before it does.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::super::clock::nanoseconds;
+use super::super::lane::{KernelLane, Outgoing};
+use super::{Event, NicId, SocketId, State};
+
+/// How many frames it keeps at hand to receive into.
+const STOCK: usize = 256;
+
+/// How many packets it sends in one go (`NAPI_POLL_WEIGHT`).
+const BUDGET: usize = 64;
+
+/// How long a packet takes to leave, and with it the time between two looks while it is awake.
+const POLL_EVERY: Duration = Duration::from_micros(2);
+
+/// What the driver of a queue knows.
+#[derive(Debug, Default)]
+pub(in crate::simulator) struct Driver {
+    /// Frames to receive into.
+    pub(super) stock: VecDeque<u64>,
+    /// Packets that are leaving.
+    leaving: VecDeque<u64>,
+    awake: bool,
+}
+
+/// Takes frames from the fill ring, and says whether it has to be woken for more.
+pub(super) fn refill(lane: &mut KernelLane, driver: &mut Driver) {
+    while driver.stock.len() < STOCK {
+        let Some(frame) = lane.take_frame() else { break };
+        driver.stock.push_back(frame);
+    }
+    // With none left there will be no packet, and so no further look.
+    lane.peer.fill.set_need_wakeup(driver.stock.is_empty());
+}
+
+impl State {
+    /// Has the driver look at the rings of a queue (`ndo_xsk_wakeup`).
+    pub(super) fn wake_driver(&mut self, nic: NicId, queue: u32) {
+        let driver = &mut self.nics[nic].queues[queue as usize].driver;
+        if !std::mem::replace(&mut driver.awake, true) {
+            self.poll_driver(nic, queue);
+        }
+    }
+
+    /// The same, if there is a driver that works without copies.
+    pub(in crate::simulator) fn wake_if_zero_copy(&mut self, nic: NicId, queue: u32) {
+        let socket = self.nics[nic].queues[queue as usize].socket;
+        let socket = socket.and_then(|id| self.sockets.get(&id));
+        if socket.is_some_and(super::super::socket::Socket::is_zero_copy) {
+            self.wake_driver(nic, queue);
+        }
+    }
+
+    /// One look.
+    pub(super) fn poll_driver(&mut self, nic: NicId, queue: u32) {
+        let at = queue as usize;
+        let Some(id) = self.nics[nic].queues[at].socket else {
+            self.nics[nic].queues[at].driver = Driver::default();
+            return;
+        };
+        self.complete_leaving(nic, at, id);
+        let now = self.clock.now();
+        let again = now + nanoseconds(POLL_EVERY);
+        if !self.nics[nic].is_running(now) {
+            // It comes back to life with the link, or with the next kick.
+            self.nics[nic].queues[at].driver.awake = false;
+            return;
+        }
+        let sent = self.send_batch(nic, queue, id);
+        let (driver, socket) = (&mut self.nics[nic].queues[at].driver, self.sockets.get_mut(&id));
+        let Some(socket) = socket else { return };
+        refill(&mut socket.lane, driver);
+        if sent == 0 && driver.leaving.is_empty() {
+            socket.lane.peer.tx.set_need_wakeup(true);
+            // The user publishes first and reads the flag second.
+            if socket.lane.peer.tx.occupancy() == 0 {
+                driver.awake = false;
+                return;
+            }
+        }
+        socket.lane.peer.tx.set_need_wakeup(false);
+        self.clock.schedule(again, Event::Poll { nic, queue });
+    }
+
+    /// What left since the last look is complete.
+    fn complete_leaving(&mut self, nic: NicId, at: usize, id: SocketId) {
+        let leaving = std::mem::take(&mut self.nics[nic].queues[at].driver.leaving);
+        for addr in leaving {
+            self.complete(nic, id, addr);
+        }
+    }
+
+    /// Sends as many packets as one look may; says how many.
+    fn send_batch(&mut self, nic: NicId, queue: u32, id: SocketId) -> usize {
+        for sent in 0..BUDGET {
+            let mut packet = self.buffer();
+            let Some(socket) = self.sockets.get_mut(&id) else { return sent };
+            match socket.lane.take_packet(&mut packet) {
+                Outgoing::Packet(addr) => {
+                    self.nics[nic].queues[queue as usize].driver.leaving.push_back(addr);
+                    self.wire(nic, Some(queue), packet);
+                }
+                Outgoing::Invalid => self.recycle(packet),
+                Outgoing::Empty | Outgoing::NoRoom => {
+                    self.recycle(packet);
+                    return sent;
+                }
+            }
+        }
+        BUDGET
+    }
+}

@@ -1,0 +1,95 @@
+//! From the wire to the program, and from there to a socket or to the host's stack.
+
+use super::super::clock::nanoseconds;
+use super::super::program::{Ingress, Verdict};
+use super::super::rss;
+use super::{CALL, Event, NicId, State, driver};
+use crate::simulator::nic::Profile;
+
+/// Bytes of a packet on the wire beyond the MTU: Ethernet header and a VLAN tag (`is_skb_forwardable`).
+const OVERHEAD: usize = 14 + 4;
+
+impl State {
+    /// A packet comes to a NIC.
+    pub(super) fn arrive(&mut self, nic: NicId, from_queue: Option<u32>, mut packet: Vec<u8>) {
+        let now = self.clock.now();
+        let this = &mut self.nics[nic];
+        let fits = packet.len() <= this.mtu as usize + OVERHEAD;
+        if !this.is_running(now) || !fits {
+            this.counters.rx_dropped += 1;
+            return self.recycle(packet);
+        }
+        this.counters.rx_packets += 1;
+        this.counters.rx_bytes += packet.len() as u64;
+        this.tap(now, &packet);
+
+        let queues = this.queues.len() as u32;
+        let queue = match (from_queue, this.profile) {
+            // veth: the queue follows that of the sender.
+            (Some(queue), Profile::Copy) => queue % queues,
+            _ => rss::queue(&packet, queues),
+        };
+        let verdict = match &this.program {
+            None => Verdict::Pass,
+            Some(program) => {
+                let ingress = Ingress { ifindex: nic as u32 + 1, queue };
+                program.run(&mut packet, ingress, &self.maps)
+            }
+        };
+        match verdict {
+            Verdict::Drop | Verdict::Aborted => self.recycle(packet),
+            Verdict::Pass => self.nics[nic].pass(packet),
+            Verdict::Tx => {
+                let at = now + nanoseconds(CALL);
+                self.clock.schedule(at, Event::Bounce { nic, queue, packet });
+            }
+            Verdict::Redirect { map, slot } => self.redirect(nic, queue, (map, slot), packet),
+        }
+    }
+
+    /// Lets a packet come to a NIC from outside of the world.
+    pub(in crate::simulator) fn inject(&mut self, nic: NicId, queue: Option<u32>, bytes: &[u8]) {
+        let mut packet = self.buffer();
+        packet.clear();
+        packet.extend_from_slice(bytes);
+        let Some((at, packet, copy)) = self.harm(nic, packet) else { return };
+        for packet in copy.into_iter().chain([packet]) {
+            if at <= self.clock.now() {
+                self.arrive(nic, queue, packet);
+            } else {
+                self.clock.schedule(at, Event::Arrive { nic, from_queue: queue, packet });
+            }
+        }
+    }
+
+    /// `xsk_rcv`, `xsk_rcv_check` (net/xdp/xsk.c).
+    fn redirect(&mut self, nic: NicId, queue: u32, (map, slot): (u64, u64), packet: Vec<u8>) {
+        let socket = self.maps.socket(map, slot).and_then(|id| self.sockets.get_mut(&id));
+        // A socket takes packets of its own queue only.
+        let socket = socket.filter(|socket| socket.is_bound_to(nic, queue));
+        let Some(socket) = socket else {
+            self.nics[nic].counters.rx_dropped += 1;
+            return self.recycle(packet);
+        };
+        let zero_copy = socket.is_zero_copy();
+        let (this, lane) = (&mut self.nics[nic], &mut socket.lane);
+        let driver = &mut this.queues[queue as usize].driver;
+        if packet.len() > lane.receivable() {
+            lane.statistics.rx_dropped += 1;
+        } else if zero_copy {
+            match driver.stock.pop_front() {
+                Some(frame) => lane.deliver(frame, &packet),
+                // The card has nowhere to put it; the socket never hears of it.
+                None => this.counters.rx_dropped += 1,
+            }
+            driver::refill(lane, driver);
+        } else {
+            match lane.take_frame() {
+                Some(frame) => lane.deliver(frame, &packet),
+                None => lane.statistics.rx_dropped += 1,
+            }
+        }
+        socket.doorbell.ring();
+        self.recycle(packet);
+    }
+}

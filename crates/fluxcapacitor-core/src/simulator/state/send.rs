@@ -1,0 +1,111 @@
+//! From the tx ring to the wire: what a kick does.
+
+use super::super::clock::nanoseconds;
+use super::super::fault::{Fault, Stage};
+use super::super::lane::Outgoing;
+use super::{Event, NicId, SocketId, State};
+use crate::backend::Kick;
+use crate::error::{Error, Result};
+
+impl State {
+    /// `sendto` (`__xsk_sendmsg`).
+    pub(in crate::simulator) fn kick_tx(&mut self, id: SocketId) -> Result<Kick> {
+        let Some((nic, queue)) = self.check_link(id)? else { return Ok(Kick::Done) };
+        match self.strike(Stage::Kick, nic, None) {
+            Some(Fault::KickAgain | Fault::KickNoBuffers) => return Ok(Kick::Again),
+            Some(Fault::Forge) => {
+                if let Some(socket) = self.sockets.get_mut(&id) {
+                    socket.lane.forge(&mut self.random);
+                }
+            }
+            Some(Fault::ShortKick) => {
+                let waiting =
+                    self.sockets.get(&id).map_or(0, |socket| socket.lane.peer.tx.occupancy());
+                return Ok(self.send(nic, queue, id, waiting / 2));
+            }
+            _ => {}
+        }
+        let Some(socket) = self.sockets.get(&id) else { return Ok(Kick::Done) };
+        if socket.is_zero_copy() {
+            self.wake_driver(nic, queue);
+            return Ok(Kick::Done);
+        }
+        let budget = socket.tx_budget;
+        Ok(self.send(nic, queue, id, budget))
+    }
+
+    /// `recvfrom` (`__xsk_recvmsg`).
+    pub(in crate::simulator) fn kick_rx(&mut self, id: SocketId) -> Result<Kick> {
+        let Some((nic, queue)) = self.check_link(id)? else { return Ok(Kick::Done) };
+        if self.sockets.get(&id).is_some_and(super::super::socket::Socket::is_zero_copy) {
+            self.wake_driver(nic, queue);
+        }
+        Ok(Kick::Done)
+    }
+
+    /// What `poll` does beside looking (`xsk_poll`): in copy mode it sends, a driver it wakes.
+    pub(in crate::simulator) fn drive(&mut self, id: SocketId) -> Result<()> {
+        self.kick_tx(id).map(drop)
+    }
+
+    /// Where a socket is bound, if it is and the link is there.
+    fn check_link(&self, id: SocketId) -> Result<Option<(NicId, u32)>> {
+        let Some(socket) = self.sockets.get(&id) else { return Ok(None) };
+        let nic = &self.nics[socket.nic];
+        if nic.removed {
+            return Err(Error::LinkGone);
+        }
+        if !nic.up {
+            return Err(Error::LinkDown);
+        }
+        Ok(socket.bound.map(|_| (socket.nic, socket.queue)))
+    }
+
+    /// `__xsk_generic_xmit` (net/xdp/xsk.c): up to `budget` packets, inside the call.
+    fn send(&mut self, nic: NicId, queue: u32, id: SocketId, mut budget: u32) -> Kick {
+        loop {
+            let now = self.clock.now();
+            let mut packet = self.buffer();
+            let Some(socket) = self.sockets.get_mut(&id) else { return Kick::Done };
+            let out_of_budget = budget == 0 && socket.lane.peer.tx.occupancy() > 0;
+            if out_of_budget || self.nics[nic].is_stopped(now) {
+                self.recycle(packet);
+                return Kick::Again;
+            }
+            budget = budget.saturating_sub(1);
+            let addr = match socket.lane.take_packet(&mut packet) {
+                Outgoing::Packet(addr) => addr,
+                // An invalid descriptor is skipped, and ends the call.
+                Outgoing::Empty | Outgoing::Invalid => {
+                    self.recycle(packet);
+                    return Kick::Done;
+                }
+                Outgoing::NoRoom => {
+                    self.recycle(packet);
+                    return Kick::Again;
+                }
+            };
+            let busy = self.strike(Stage::Departure, nic, Some(&packet)).is_some();
+            if busy || !self.has_carrier(nic) {
+                // `NET_XMIT_DROP`: completed, not sent, and EBUSY.
+                self.nics[nic].counters.tx_dropped += 1;
+                self.recycle(packet);
+                self.complete(nic, id, addr);
+                return Kick::Again;
+            }
+            self.wire(nic, Some(queue), packet);
+            self.complete(nic, id, addr);
+        }
+    }
+
+    /// Completes a packet, now or, if a fault has it so, later.
+    pub(super) fn complete(&mut self, nic: NicId, id: SocketId, addr: u64) {
+        let late = self.strike(Stage::Completion, nic, None);
+        if let Some(Fault::LateCompletion(by)) = late {
+            let at = self.clock.now() + nanoseconds(by);
+            self.clock.schedule(at, Event::Complete { socket: id, addr });
+        } else if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.lane.complete(addr);
+        }
+    }
+}

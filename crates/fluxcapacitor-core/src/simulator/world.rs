@@ -1,0 +1,203 @@
+//! A simulated world, as whoever made it holds it.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::clock::nanoseconds;
+use super::fault::Rule;
+use super::nic::{Nic, NicConfig, Wire};
+use super::registry::SOCKETS;
+use super::shared::Shared;
+use super::state::State;
+use crate::error::{Error, Result};
+
+/// How long the thread of a live world sleeps at most.
+const NAP: Duration = Duration::from_millis(10);
+
+/// The environment variable that [`World::from_env`] reads.
+const SEED: &str = "FLUXCAP_SEED";
+
+/// Simulated NICs, the wires between them, and their time.
+///
+/// What happens in it is a function of its seed and of the calls that are made, as long as they come from
+/// one thread. Time stands still but for waits, which pass at once, for a microsecond per call into the
+/// simulated kernel, and for [`World::step`] and [`World::run_for`]; or it goes with this machine's
+/// clock, while it [runs live](World::run_live).
+///
+/// It lives for as long as it, one of its NICs or a socket in it does. If it is dropped by a panic, it says
+/// which seed it had.
+#[derive(Debug)]
+pub struct World {
+    shared: Arc<Shared>,
+    seed: u64,
+}
+
+/// What connects two NICs.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct LinkConfig {
+    /// How long a packet takes; by default it is there at once.
+    pub delay: Duration,
+}
+
+impl LinkConfig {
+    /// How long a packet takes.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+}
+
+impl World {
+    /// A world whose chance comes from `seed`, with a name of its own.
+    pub fn new(seed: u64) -> Self {
+        let shared = SOCKETS.enter(|name, id| Shared::new(name, id, State::new(seed)));
+        Self { shared, seed }
+    }
+
+    /// A world of this name, for interface names that are known beforehand: `sim:NAME/NIC`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is one of that name, or it is no name.
+    pub fn named(name: &str, seed: u64) -> Result<Self> {
+        let shared = SOCKETS.enter_as(name, |name, id| Shared::new(name, id, State::new(seed)))?;
+        Ok(Self { shared, seed })
+    }
+
+    /// A world with the seed that the environment variable `FLUXCAP_SEED` names, or else `seed`: so that
+    /// a run that failed can be had again.
+    pub fn from_env(seed: u64) -> Self {
+        let named = std::env::var(SEED).ok();
+        Self::new(named.and_then(|text| parse(&text)).unwrap_or(seed))
+    }
+
+    /// Its name, as it stands in the names of its NICs.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Its seed.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Makes a NIC, linked to nothing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], saying what of the configuration cannot be.
+    pub fn nic(&self, config: NicConfig) -> Result<Nic> {
+        Nic::make(&self.shared, config)
+    }
+
+    /// Links two NICs, each of which is linked to none.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if one is linked already or of another world, or they are the same.
+    pub fn link(&self, one: &Nic, other: &Nic, config: LinkConfig) -> Result<()> {
+        let ends = [one, other];
+        let name = format!("{} to {}", one.name(), other.name());
+        let refuse = |why: &str| Err(Error::invalid("link from", &name, why));
+        if ends.iter().any(|nic| !nic.is_in(&self.shared)) {
+            return refuse("both NICs have to be of this world");
+        }
+        if one.id() == other.id() {
+            return refuse("a NIC cannot be linked to itself");
+        }
+        let mut state = self.shared.lock();
+        if ends.iter().any(|nic| matches!(state.nics[nic.id()].wire, Wire::Linked { .. })) {
+            return refuse("a NIC has one link");
+        }
+        let delay = nanoseconds(config.delay);
+        state.nics[one.id()].wire = Wire::Linked { peer: other.id(), delay };
+        state.nics[other.id()].wire = Wire::Linked { peer: one.id(), delay };
+        Ok(())
+    }
+
+    /// From here on, something goes wrong.
+    pub fn fault(&self, rule: Rule) {
+        self.shared.lock().rules.push(rule);
+    }
+
+    /// From here on, nothing goes wrong any more; what is under way stays as it is.
+    pub fn clear_faults(&self) {
+        self.shared.lock().rules.clear();
+    }
+
+    /// How much time has passed in it.
+    pub fn now(&self) -> Duration {
+        Duration::from_nanos(self.shared.lock().clock.now())
+    }
+
+    /// Moves on to the next thing that happens; says whether there was one.
+    pub fn step(&self) -> bool {
+        self.shared.with(|state| state.step(u64::MAX))
+    }
+
+    /// Lets time pass, and all happen that is due.
+    pub fn run_for(&self, time: Duration) {
+        self.shared.with(|state| {
+            let until = state.clock.now().saturating_add(nanoseconds(time));
+            state.run_until(until);
+        });
+    }
+
+    /// Has its time go with this machine's clock until the guard is dropped: waits take their time, and
+    /// packets arrive at programs that never call.
+    pub fn run_live(&self) -> Live {
+        let shared = Arc::clone(&self.shared);
+        shared.lock().clock.set_live(true);
+        let thread = thread::spawn(move || {
+            let mut state = shared.lock();
+            while state.clock.is_live() {
+                state.clock.catch_up();
+                state.run_due();
+                shared.tell();
+                let next = state.clock.next_at().unwrap_or(u64::MAX);
+                let sleep = Duration::from_nanos(next.saturating_sub(state.clock.now())).min(NAP);
+                state = shared.wait(state, sleep);
+            }
+        });
+        Live { shared: Arc::clone(&self.shared), thread: Some(thread) }
+    }
+}
+
+/// A world's time goes with this machine's clock for as long as this lives.
+#[derive(Debug)]
+#[must_use = "dropping it stops the clock"]
+pub struct Live {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.shared.lock().clock.set_live(false);
+        self.shared.tell();
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let Self { shared, seed } = self;
+            eprintln!(
+                "simulated world {}: its seed was {seed:#x}; to repeat: \
+                 World::new({seed:#x}), or {SEED}={seed:#x} where it is made by World::from_env",
+                shared.name
+            );
+        }
+    }
+}
+
+/// A number, in hex after `0x`.
+fn parse(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
