@@ -145,34 +145,6 @@ pub struct BindMode {
     pub need_wakeup: bool,
 }
 
-/// Why a bind was refused.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// `EBUSY`: the queue has, or had until a moment ago, another socket.
-    Busy,
-    /// `ENODEV`.
-    NoDevice,
-    /// `ENETDOWN`.
-    Down,
-    /// `EOPNOTSUPP`.
-    NotSupported,
-    /// `EINVAL`.
-    Invalid,
-    /// `EPERM` or `EACCES`.
-    NotPermitted,
-    /// Any other.
-    Other(std::io::Error),
-}
-
-/// A socket with its memory and its rings, on its way to be bound.
-pub(crate) trait Unbound: Backend {
-    /// Binds to the queue that the socket was made for; tries once.
-    fn bind(&self, mode: BindMode) -> Result<(), Refusal>;
-
-    /// Lets `time` pass between two tries.
-    fn pause(&self, time: Duration);
-}
-
 #[cfg(unix)]
 impl AsFd for dyn Backend + '_ {
     fn as_fd(&self) -> BorrowedFd<'_> {

@@ -1,8 +1,9 @@
 //! Opening a lane: one queue of one interface, from nothing to bound.
 
+use std::io;
 use std::time::Duration;
 
-use crate::backend::{Backend, BindMode, Refusal, Unbound};
+use crate::backend::{Backend, BindMode};
 use crate::error::{Error, Result};
 use crate::ring::{LaneRings, RingSizes};
 #[cfg(feature = "simulator")]
@@ -61,6 +62,34 @@ pub struct OpenLane {
     pub rings: LaneRings,
     /// Its socket.
     pub socket: Box<dyn Backend>,
+}
+
+/// Why a bind was refused.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// `EBUSY`: the queue has, or had until a moment ago, another socket.
+    Busy,
+    /// `ENODEV`.
+    NoDevice,
+    /// `ENETDOWN`.
+    Down,
+    /// `EOPNOTSUPP`.
+    NotSupported,
+    /// `EINVAL`.
+    Invalid,
+    /// `EPERM` or `EACCES`.
+    NotPermitted,
+    /// Any other.
+    Other(io::Error),
+}
+
+/// A socket with its memory and its rings, on its way to be bound.
+pub(crate) trait Unbound: Backend {
+    /// Binds to the queue that the socket was made for; tries once.
+    fn bind(&self, mode: BindMode) -> Result<(), Refusal>;
+
+    /// Lets `time` pass between two tries.
+    fn pause(&self, time: Duration);
 }
 
 /// Opens a socket, gives it the UMEM, fills the fill ring from `pool` and binds.
@@ -151,7 +180,7 @@ fn bind_error(refusal: Refusal, options: &LaneOptions<'_>) -> Error {
                     "the driver refuses this queue, frame size or ring size for it (EINVAL)"
                         .to_owned()
                 }
-                refusal => format!("the driver refuses: {}", std::io::Error::from(refusal)),
+                refusal => format!("the driver refuses: {}", io::Error::from(refusal)),
             },
         },
         Refusal::NotPermitted => {
@@ -161,9 +190,9 @@ fn bind_error(refusal: Refusal, options: &LaneOptions<'_>) -> Error {
     }
 }
 
-impl From<Refusal> for std::io::Error {
+impl From<Refusal> for io::Error {
     fn from(refusal: Refusal) -> Self {
-        use std::io::ErrorKind;
+        use io::ErrorKind;
         match refusal {
             Refusal::Other(source) => source,
             Refusal::Busy => Self::new(ErrorKind::ResourceBusy, "queue in use (EBUSY)"),

@@ -14,6 +14,8 @@
 mod completion;
 mod consumer;
 mod fill;
+#[cfg(any(feature = "simulator", loom))]
+mod kernel;
 mod lane;
 mod memory;
 mod producer;
@@ -29,6 +31,8 @@ use std::fmt;
 pub use completion::{Completed, CompletionRing};
 pub use consumer::{ConsumerRing, Taken};
 pub use fill::FillRing;
+#[cfg(any(feature = "simulator", loom))]
+pub use kernel::{KernelSide, Outgoing};
 pub use lane::{LaneRings, PeerRings, RingSizes};
 pub(crate) use memory::RingMemory;
 #[cfg(all(target_os = "linux", not(loom)))]

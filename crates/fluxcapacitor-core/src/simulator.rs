@@ -18,7 +18,6 @@
 mod clock;
 mod doorbell;
 mod fault;
-mod lane;
 mod map;
 mod nic;
 mod program;

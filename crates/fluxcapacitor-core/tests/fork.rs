@@ -15,10 +15,10 @@ use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use fluxcapacitor_core::backend::{Backend, BindMode, Interest};
+use fluxcapacitor_core::lane::{self, LaneOptions, OpenLane, Port};
 use fluxcapacitor_core::ring::{RingSizes, TxRing};
 use fluxcapacitor_core::sys::bpf::{Link, Map, Program, XdpMode};
-use fluxcapacitor_core::lane::{self, LaneOptions, OpenLane, Port};
-use fluxcapacitor_core::backend::{Backend, BindMode, Interest};
 use fluxcapacitor_core::umem::{Frame, FramePool, Layout, PageSize, Segment, UmemRegion};
 use fluxcapacitor_core::{Error, Result};
 use fluxcapacitor_testbed::{NetNs, PacketSocket, VethPair, permitted};

@@ -5,7 +5,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use fluxcapacitor_core::ring::{Descriptor, LaneRings, PeerRings, RingSizes, RxRing, on_heap};
+use fluxcapacitor_core::ring::{
+    Descriptor, LaneRings, Outgoing, PeerRings, RingSizes, RxRing, on_heap,
+};
 use fluxcapacitor_core::umem::{Frame, FramePool, Layout, PageSize, Segment, UmemRegion};
 use loom::cell::UnsafeCell;
 use loom::thread;
@@ -23,10 +25,14 @@ impl Bytes {
     }
 
     /// Whoever holds the token may.
-    #[allow(unsafe_code)]
     fn write(&self, frame: &Frame) {
+        self.touch(frame.index());
+    }
+
+    #[allow(unsafe_code)]
+    fn touch(&self, frame: u32) {
         // SAFETY: that this is no race is what the model proves.
-        self.0[frame.index() as usize].with_mut(|bytes| unsafe { *bytes += 1 });
+        self.0[frame as usize].with_mut(|bytes| unsafe { *bytes += 1 });
     }
 }
 
@@ -157,6 +163,61 @@ fn two_lanes_and_a_frame_between_them() {
         let tokens = receive_all(&mut lane1.rx, &bytes);
         assert!(tokens.len() <= 1);
         first.join().unwrap();
+    });
+}
+
+/// A simulated lane, whose kernel's side moves frames through the ledger on a thread of its own: a frame
+/// that is posted, delivered, and told of by a forged descriptor before and after.
+#[test]
+fn a_simulated_kernel_delivers_what_was_posted() {
+    loom::model(|| {
+        let (umem, mut pool) = umem(1);
+        let bytes = Bytes::new(1);
+        let (mut lane, mut kernel) = LaneRings::simulated(&umem, SIZES, 0).unwrap();
+        bytes.touch(0);
+        lane.fill.push(pool.take().unwrap()).unwrap();
+        lane.fill.publish();
+        kernel.forge_packet(Descriptor { addr: 0, len: 60, options: 0 });
+        let peer = {
+            let bytes = bytes.clone();
+            thread::spawn(move || {
+                if let Some(addr) = kernel.take_frame() {
+                    bytes.touch(0);
+                    kernel.deliver(addr, &[0; 60]);
+                }
+            })
+        };
+        let tokens = receive_all(&mut lane.rx, &bytes);
+        assert!(tokens.len() <= 1);
+        peer.join().unwrap();
+    });
+}
+
+/// The other direction: a packet is sent and completed by the kernel's side, while a completion was
+/// forged before.
+#[test]
+fn a_simulated_kernel_completes_what_was_queued() {
+    loom::model(|| {
+        let (umem, mut pool) = umem(1);
+        let bytes = Bytes::new(1);
+        let (mut lane, mut kernel) = LaneRings::simulated(&umem, SIZES, 0).unwrap();
+        bytes.touch(0);
+        lane.tx.push(umem.segment(pool.take().unwrap(), 0, 60).unwrap()).unwrap();
+        lane.tx.publish();
+        kernel.forge_completion(0);
+        let peer = {
+            let bytes = bytes.clone();
+            thread::spawn(move || {
+                if let Outgoing::Packet(addr) = kernel.take_packet(&mut Vec::new()) {
+                    bytes.touch(0);
+                    kernel.complete(addr);
+                }
+            })
+        };
+        let frames: Vec<Frame> = lane.completion.complete(2).unwrap().collect();
+        frames.iter().for_each(|frame| bytes.write(frame));
+        assert!(frames.len() <= 1);
+        peer.join().unwrap();
     });
 }
 

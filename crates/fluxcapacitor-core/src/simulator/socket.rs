@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use super::clock::nanoseconds;
 use super::doorbell::{Bell, Doorbell};
-use super::lane::KernelLane;
 use super::nic::{Nic, Profile};
 use super::shared::Shared;
 use super::state::{NicId, SocketId, State};
-use crate::backend::{Backend, BindMode, Interest, Kick, Refusal, Statistics, Unbound, Waited};
+use crate::backend::{Backend, BindMode, Interest, Kick, Statistics, Waited};
 use crate::error::{Error, Result};
-use crate::ring::{LaneRings, RingSizes};
+use crate::lane::{Refusal, Unbound};
+use crate::ring::{KernelSide, LaneRings, RingSizes};
 use crate::umem::{Lane, LaneKey, Mover, UmemRegion};
 
 /// How many packets a kick sends unless that is set (`TX_BATCH_SIZE`, net/xdp/xsk.c).
@@ -38,7 +38,7 @@ pub struct SimSocket {
 /// A socket, as its world keeps it.
 #[derive(Debug)]
 pub(super) struct Socket {
-    pub(super) lane: KernelLane,
+    pub(super) lane: KernelSide,
     pub(super) nic: NicId,
     pub(super) queue: u32,
     pub(super) bound: Option<BindMode>,
@@ -87,7 +87,7 @@ impl SimSocket {
         peer.tx.set_need_wakeup(true);
         let (bell, doorbell) = Bell::new()?;
         let id = shared.lock().add_socket(Socket {
-            lane: KernelLane::new(&lane, peer),
+            lane: KernelSide::new(&lane, peer),
             nic: nic.id(),
             queue,
             bound: None,

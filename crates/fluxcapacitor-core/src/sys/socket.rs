@@ -27,8 +27,9 @@ use rustix::net::{
 };
 
 use super::mmap::RingMapping;
-use crate::backend::{Backend, BindMode, Interest, Kick, Refusal, Statistics, Unbound, Waited};
+use crate::backend::{Backend, BindMode, Interest, Kick, Statistics, Waited};
 use crate::error::{Error, Result};
+use crate::lane::{Refusal, Unbound};
 use crate::ring::{LaneRings, RingMemory, RingOffsets, RingSizes, Slot};
 use crate::umem::{Lane, LaneKey, Mover, UmemRegion};
 

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::super::clock::nanoseconds;
-use super::super::lane::{KernelLane, Outgoing};
 use super::{Event, NicId, SocketId, State};
+use crate::ring::{KernelSide, Outgoing};
 
 /// How many frames it keeps at hand to receive into.
 const STOCK: usize = 256;
@@ -29,7 +29,7 @@ pub(in crate::simulator) struct Driver {
 }
 
 /// Takes frames from the fill ring, and says whether it has to be woken for more.
-pub(super) fn refill(lane: &mut KernelLane, driver: &mut Driver) {
+pub(super) fn refill(lane: &mut KernelSide, driver: &mut Driver) {
     while driver.stock.len() < STOCK {
         let Some(frame) = lane.take_frame() else { break };
         driver.stock.push_back(frame);

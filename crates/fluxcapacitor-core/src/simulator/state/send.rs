@@ -2,10 +2,10 @@
 
 use super::super::clock::nanoseconds;
 use super::super::fault::{Fault, Stage};
-use super::super::lane::Outgoing;
 use super::{Event, NicId, SocketId, State};
 use crate::backend::Kick;
 use crate::error::{Error, Result};
+use crate::ring::{Descriptor, Outgoing};
 
 impl State {
     /// `sendto` (`__xsk_sendmsg`).
@@ -14,9 +14,7 @@ impl State {
         match self.strike(Stage::Kick, nic, None) {
             Some(Fault::KickAgain | Fault::KickNoBuffers) => return Ok(Kick::Again),
             Some(Fault::Forge) => {
-                if let Some(socket) = self.sockets.get_mut(&id) {
-                    socket.lane.forge(&mut self.random);
-                }
+                self.forge(id);
             }
             Some(Fault::ShortKick) => {
                 let waiting =
@@ -95,6 +93,19 @@ impl State {
             }
             self.wire(nic, Some(queue), packet);
             self.complete(nic, id, addr);
+        }
+    }
+
+    /// Plays a forged peer: writes numbers out of the blue into the rx and the completion ring.
+    fn forge(&mut self, id: SocketId) {
+        let (random, Some(socket)) = (&mut self.random, self.sockets.get_mut(&id)) else { return };
+        for _ in 0..=random.below(4) {
+            // Often a frame that exists, and often one of which much is told.
+            let addr = random.next() >> random.below(64);
+            let len = (random.next() >> random.below(32)) as u32;
+            let options = random.below(2) as u32;
+            socket.lane.forge_packet(Descriptor { addr, len, options });
+            socket.lane.forge_completion(addr);
         }
     }
 

@@ -1,19 +1,22 @@
-//! The kernel's side of one lane: the other ends of the four rings, and the frames that are out there.
+//! The kernel's side of a simulated lane: the other ends of the four rings, and the frames out there.
 //!
 //! Addresses are plain numbers here, as in the kernel. A frame's bytes are reached by a claim for the
 //! time of one copy, and each step of a frame is written into the ledger by the simulator alone: from
 //! posted to delivered, and from queued to completed (`[one-clearer]`).
 
-use super::random::Random;
+use super::{Descriptor, LaneRings, PeerRings, RingSizes};
 use crate::backend::Statistics;
-use crate::ring::{Descriptor, PeerRings};
-use crate::umem::{Holder, Lane, Place, UmemRegion, XDP_PACKET_HEADROOM};
+use crate::error::Result;
+use crate::umem::{Holder, Lane, LaneKey, Mover, Place, UmemRegion, XDP_PACKET_HEADROOM};
 
-/// Frames, rings and counters of one lane, on the kernel's side.
+/// Frames, rings and counters of one simulated lane, on the kernel's side.
+///
+/// Unlike [`PeerRings`], which are plain numbers, it takes frames out of the ledger and writes them back
+/// there as it moves them: what the user's side of the lane gives out is what this has put in.
 #[derive(Debug)]
-pub(super) struct KernelLane {
+pub struct KernelSide {
     umem: UmemRegion,
-    pub(super) peer: PeerRings,
+    pub(crate) peer: PeerRings,
     posted: Holder,
     delivered: Holder,
     queued: Holder,
@@ -22,12 +25,12 @@ pub(super) struct KernelLane {
     free: Vec<u64>,
     /// Slots of the completion ring that are promised to packets under way.
     reserved: u32,
-    pub(super) statistics: Statistics,
+    pub(crate) statistics: Statistics,
 }
 
 /// What came out of the tx ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outgoing {
+pub enum Outgoing {
     /// Nothing was there.
     Empty,
     /// A descriptor that the kernel does not send, nor complete.
@@ -38,8 +41,8 @@ pub(super) enum Outgoing {
     Packet(u64),
 }
 
-impl KernelLane {
-    pub(super) fn new(lane: &Lane, peer: PeerRings) -> Self {
+impl KernelSide {
+    pub(crate) fn new(lane: &Lane, peer: PeerRings) -> Self {
         Self {
             umem: lane.umem().clone(),
             peer,
@@ -54,12 +57,12 @@ impl KernelLane {
     }
 
     /// The longest packet that can be received (`xsk_pool_get_rx_frame_size`).
-    pub(super) fn receivable(&self) -> usize {
+    pub fn receivable(&self) -> usize {
         self.umem.layout().packet_max() as usize
     }
 
     /// Takes a frame to receive into (`xp_alloc`).
-    pub(super) fn take_frame(&mut self) -> Option<u64> {
+    pub fn take_frame(&mut self) -> Option<u64> {
         if let Some(addr) = self.free.pop() {
             return Some(addr);
         }
@@ -76,7 +79,7 @@ impl KernelLane {
     }
 
     /// Copies a packet into the frame at `addr` and shows it to the user (`__xsk_rcv`, `__xsk_rcv_zc`).
-    pub(super) fn deliver(&mut self, addr: u64, packet: &[u8]) {
+    pub fn deliver(&mut self, addr: u64, packet: &[u8]) {
         let headroom = u64::from(XDP_PACKET_HEADROOM + self.umem.layout().headroom());
         let (first, len) = (addr + headroom, packet.len());
         let room = self.peer.rx.room(1).unwrap_or(0);
@@ -97,7 +100,7 @@ impl KernelLane {
     }
 
     /// Takes a packet to send and copies it into `packet` (`xskq_cons_peek_desc`, `xsk_build_skb`).
-    pub(super) fn take_packet(&mut self, packet: &mut Vec<u8>) -> Outgoing {
+    pub fn take_packet(&mut self, packet: &mut Vec<u8>) -> Outgoing {
         if self.peer.tx.ready().unwrap_or(0) == 0 {
             self.statistics.tx_ring_empty_descs += 1;
             return Outgoing::Empty;
@@ -122,7 +125,7 @@ impl KernelLane {
     }
 
     /// Says that a packet was sent (`xskq_prod_submit_addr`).
-    pub(super) fn complete(&mut self, addr: u64) {
+    pub fn complete(&mut self, addr: u64) {
         self.reserved = self.reserved.saturating_sub(1);
         let Some(claim) = self.umem.frames().claim(addr, 0, self.queued) else { return };
         claim.lend(self.completed);
@@ -130,30 +133,44 @@ impl KernelLane {
         self.peer.completion.publish();
     }
 
-    /// Plays a forged peer: writes numbers out of the blue into the rx and the completion ring.
-    pub(super) fn forge(&mut self, random: &mut Random) {
-        for _ in 0..=random.below(4) {
-            // Often a frame that exists, and often one of which much is told.
-            let addr = random.next() >> random.below(64);
-            let len = (random.next() >> random.below(32)) as u32;
-            let options = random.below(2) as u32;
-            let _full = self.peer.rx.push(Descriptor { addr, len, options });
-            // What is promised to packets under way stays theirs.
-            if self.peer.completion.room(self.reserved + 1).unwrap_or(0) > self.reserved {
-                let _full = self.peer.completion.push(addr);
-            }
+    /// Writes an address that is a lie into the completion ring, unless all its slots are promised.
+    pub fn forge_completion(&mut self, addr: u64) {
+        if self.peer.completion.room(self.reserved + 1).unwrap_or(0) > self.reserved {
+            let _full = self.peer.completion.push(addr);
+            self.peer.completion.publish();
         }
+    }
+
+    /// Writes a descriptor that is a lie into the rx ring, if it has room.
+    pub fn forge_packet(&mut self, descriptor: Descriptor) {
+        let _full = self.peer.rx.push(descriptor);
         self.peer.rx.publish();
-        self.peer.completion.publish();
     }
 
     /// Whether there are packets for the user.
-    pub(super) fn is_readable(&self) -> bool {
+    pub fn is_readable(&self) -> bool {
         self.peer.rx.occupancy() > 0
     }
 
     /// Whether the tx ring is half empty (`xsk_tx_writeable`).
-    pub(super) fn is_writable(&self) -> bool {
+    pub fn is_writable(&self) -> bool {
         self.peer.tx.occupancy() <= self.peer.tx.size() / 2
+    }
+}
+
+impl LaneRings {
+    /// A lane whose frames are moved by the kernel's side that comes with it: for the simulator, and for
+    /// models of it. All indices begin at `start`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) if a size is not a power of two.
+    pub fn simulated(
+        umem: &UmemRegion,
+        sizes: RingSizes,
+        start: u32,
+    ) -> Result<(Self, KernelSide)> {
+        let lane = Lane::open(umem, LaneKey::Heap, Mover::Simulator)?;
+        let (rings, peer) = Self::of(&lane, sizes, start)?;
+        Ok((rings, KernelSide::new(&lane, peer)))
     }
 }
