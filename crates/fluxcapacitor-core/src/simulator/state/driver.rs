@@ -69,6 +69,9 @@ impl State {
         if !self.nics[nic].is_running(now) {
             // It comes back to life with the link, or with the next kick.
             self.nics[nic].queues[at].driver.awake = false;
+            if let Some(socket) = self.sockets.get(&id) {
+                socket.lane.peer.tx.set_need_wakeup(true);
+            }
             return;
         }
         let sent = self.send_batch(nic, queue, id);
@@ -98,6 +101,10 @@ impl State {
     /// Sends as many packets as one look may; says how many.
     fn send_batch(&mut self, nic: NicId, queue: u32, id: SocketId) -> usize {
         for sent in 0..BUDGET {
+            // It may have stopped with the packet before.
+            if !self.nics[nic].is_running(self.clock.now()) {
+                return sent;
+            }
             let mut packet = self.buffer();
             let Some(socket) = self.sockets.get_mut(&id) else { return sent };
             match socket.lane.take_packet(&mut packet) {

@@ -1,0 +1,11 @@
+//! The simulator, through the calls that a user makes. No privilege, any system.
+#![cfg(feature = "simulator")]
+
+mod bench;
+mod bind;
+mod faults;
+mod program;
+mod queues;
+mod statistics;
+mod traffic;
+mod worlds;
