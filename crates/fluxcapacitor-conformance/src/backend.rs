@@ -1,0 +1,63 @@
+//! What the cases can run on.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Something that carries packets between two ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Backend {
+    /// Simulated interfaces, on any system.
+    Simulator,
+    /// The kernel's veth, XDP in the driver, copy mode.
+    VethNative,
+    /// The kernel's veth, XDP on socket buffers.
+    VethGeneric,
+}
+
+impl Backend {
+    /// All that `expected.toml` may speak of.
+    pub const ALL: &[Self] = &[Self::Simulator, Self::VethNative, Self::VethGeneric];
+
+    /// Those that this build can run on.
+    pub fn available() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|backend| match backend {
+            Self::Simulator => false,
+            Self::VethNative | Self::VethGeneric => cfg!(target_os = "linux"),
+        })
+    }
+
+    /// As the command line and `expected.toml` name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Simulator => "simulator",
+            Self::VethNative => "veth-native",
+            Self::VethGeneric => "veth-generic",
+        }
+    }
+
+    /// Whether the other end of the rings is a kernel.
+    #[must_use]
+    pub const fn is_kernel(self) -> bool {
+        !matches!(self, Self::Simulator)
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Backend {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().copied().find(|backend| backend.name() == name);
+        found.ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|backend| backend.name()).collect();
+            format!("no backend {name}; there are {}", names.join(", "))
+        })
+    }
+}

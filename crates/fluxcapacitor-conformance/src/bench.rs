@@ -1,0 +1,173 @@
+//! What a case is given: two ports, and an eye on every frame.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use fluxcapacitor::builder::BusyPoll;
+use fluxcapacitor::granted::BusyPollGrant;
+use fluxcapacitor::umem::UmemRegion;
+use fluxcapacitor::{FluxBuilder, FluxRaw, Result};
+use fluxcapacitor_testbed::End;
+
+use crate::backend::Backend;
+use crate::fixture::{Fixture, Port, Side};
+use crate::verdict::{Outcome, Reason, Stop};
+
+/// For how long something that must happen is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two looks at it.
+const PAUSE: Duration = Duration::from_micros(200);
+
+/// Two connected ports, made for one run of one case.
+#[derive(Debug)]
+pub struct Bench<'f> {
+    fixture: &'f dyn Fixture,
+    backend: Backend,
+    busy: bool,
+    /// The program that becomes a [`Victim`](crate::victim::Victim).
+    program: &'f Path,
+    umems: Mutex<Vec<UmemRegion>>,
+    notes: Mutex<Vec<String>>,
+}
+
+impl<'f> Bench<'f> {
+    pub(crate) fn new(
+        fixture: &'f dyn Fixture,
+        backend: Backend,
+        busy: bool,
+        program: &'f Path,
+    ) -> Self {
+        let (umems, notes) = (Mutex::default(), Mutex::default());
+        Self { fixture, backend, busy, program, umems, notes }
+    }
+
+    /// What the ports are made of.
+    #[must_use]
+    pub const fn fixture(&self) -> &dyn Fixture {
+        self.fixture
+    }
+
+    /// What the case runs on.
+    #[must_use]
+    pub const fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// The program that [`be_if_asked`](crate::victim::be_if_asked) stands at the beginning of.
+    #[must_use]
+    pub const fn program(&self) -> &Path {
+        self.program
+    }
+
+    /// One of the ports.
+    #[must_use]
+    pub fn port(&self, side: Side) -> &dyn Port {
+        self.fixture.port(side)
+    }
+
+    /// Opens a queue of a port, 0 unless `configure` says otherwise, as the backend promises it.
+    ///
+    /// # Errors
+    /// [`Stop::NotRun`] if busy polling was asked for and is not real; else [`Stop::Failed`].
+    #[track_caller]
+    pub fn open(
+        &self,
+        side: Side,
+        configure: impl FnOnce(FluxBuilder) -> FluxBuilder,
+    ) -> Outcome<FluxRaw> {
+        let raw = match self.try_open(side, configure) {
+            Ok(raw) => raw,
+            Err(error) => return Err(Stop::failed(error)),
+        };
+        self.port(side).is_as_promised(raw.granted())?;
+        match &raw.granted().busy_poll {
+            BusyPollGrant::NoNapi => Err(Stop::NotRun(Reason::NoNapiId)),
+            BusyPollGrant::Refused(why) => Err(Stop::failed(format!("no busy polling: {why}"))),
+            _ => Ok(raw),
+        }
+    }
+
+    /// As [`Bench::open`], where it matters how it fails.
+    ///
+    /// # Errors
+    /// Those of [`FluxBuilder::build_raw`].
+    pub fn try_open(
+        &self,
+        side: Side,
+        configure: impl FnOnce(FluxBuilder) -> FluxBuilder,
+    ) -> Result<FluxRaw> {
+        let port = self.port(side);
+        let mut builder = port.builder();
+        if self.busy {
+            builder = builder.busy_poll(BusyPoll::default());
+        }
+        let raw = port.build(configure(builder))?;
+        self.watch(&raw.umem);
+        Ok(raw)
+    }
+
+    /// Has the frames of a UMEM counted after the case.
+    pub fn watch(&self, umem: &UmemRegion) {
+        self.umems.lock().unwrap_or_else(PoisonError::into_inner).push(umem.clone());
+    }
+
+    /// Says something about a run that passes: what it did not do, or how much it did.
+    pub fn note(&self, text: impl Into<String>) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(text.into());
+    }
+
+    /// Says so, if what safe code cannot do cannot be done here either.
+    #[must_use]
+    pub fn doors_are_open(&self) -> bool {
+        let open = cfg!(fluxcap_doors);
+        if !open {
+            self.note("no forged descriptors: built without --cfg fluxcap_doors");
+        }
+        open
+    }
+
+    /// The kernel's side of a port.
+    ///
+    /// # Errors
+    /// [`Stop::NotRun`] where there is none.
+    pub fn kernel(&self, side: Side) -> Outcome<&End> {
+        self.port(side).end().ok_or(Stop::NotRun(Reason::KernelOnly))
+    }
+
+    /// Waits until `condition` holds.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] with `what` if it does not within ten seconds; those of `condition`.
+    #[track_caller]
+    pub fn until(&self, what: &str, mut condition: impl FnMut() -> Outcome<bool>) -> Outcome {
+        let give_up = Stop::failed(format!("after {PATIENCE:?}, not yet {what}"));
+        let started = self.fixture.now();
+        while !condition()? {
+            if self.fixture.now() - started > PATIENCE {
+                return Err(give_up);
+            }
+            self.fixture.settle(PAUSE);
+        }
+        Ok(())
+    }
+
+    /// What the run has noted.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Conservation, after the case: all lanes are closed, so no frame is out, and none is missing.
+    pub(crate) fn settle_accounts(&self) -> Outcome {
+        for umem in self.umems.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let (census, all) = (umem.census(), umem.layout().frames());
+            if census.total() != all || census.rx + census.tx != 0 {
+                return Err(Stop::failed(format!(
+                    "CONSERVATION, all closed, {all} frames: {census}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! All cases: the kernel's own, by the names that its selftest for AF_XDP gives them
+//! (`tools/testing/selftests/bpf/prog_tests/test_xsk.h`), and ours.
+
+mod basic;
+mod busy;
+mod conservation;
+mod descriptors;
+mod forged;
+mod link;
+mod program;
+mod reconnect;
+mod starvation;
+mod statistics;
+mod tail;
+mod threads;
+mod tokens;
+mod waiting;
+mod wakeup;
+mod wrap;
+
+use crate::bench::Bench;
+use crate::verdict::{Outcome, Reason};
+
+/// Something that every backend must do.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// Its name: that of the kernel's selftest, if it has one like it.
+    pub name: &'static str,
+    /// What it takes, and what it does.
+    pub body: Body,
+}
+
+/// What a case takes, and what it does.
+#[derive(Clone, Copy, Debug)]
+pub enum Body {
+    /// It runs over two connected ports.
+    Ports {
+        /// How many queues each port has.
+        queues: u32,
+        /// Whether it runs once more with the kernel's busy polling.
+        busy: bool,
+        /// What it does.
+        run: fn(&Bench<'_>) -> Outcome,
+    },
+    /// It plays both ends of rings on the heap: the same on every backend.
+    Heap(fn() -> Outcome),
+    /// There is nothing to run yet.
+    NotRun(Reason),
+}
+
+/// All cases, the kernel's own first.
+pub const CASES: &[Case] = &[
+    // Basic.
+    ports("SEND_RECEIVE", basic::send_receive).busy(),
+    ports("SEND_RECEIVE_2K_FRAME", basic::send_receive_2k_frame).busy(),
+    ports("SEND_RECEIVE_SINGLE_PKT", basic::single_packet).busy(),
+    ports("BIDIRECTIONAL", basic::bidirectional).busy(),
+    ports("UMEM_HEADROOM", basic::headroom).busy(),
+    ports("TEARDOWN", basic::teardown).busy(),
+    ports("TX_QUEUE_CONSUMER", wakeup::tx_queue_consumer),
+    not_run("SEND_RECEIVE_UNALIGNED", Reason::Unaligned),
+    not_run("SEND_RECEIVE_UNALIGNED_MULTI_BUFF", Reason::Unaligned),
+    // Waiting.
+    ports("POLL_RX", waiting::rx).busy(),
+    ports("POLL_TX", waiting::tx).busy(),
+    ports("POLL_RXQ_FULL", waiting::rx_queue).busy(),
+    ports("POLL_TXQ_FULL", waiting::tx_queue_full).busy(),
+    // Bad descriptors.
+    ports("ALIGNED_INV_DESC", descriptors::aligned),
+    ports("ALIGNED_INV_DESC_2K_FRAME_SIZE", descriptors::aligned_2k),
+    not_run("ALIGNED_INV_DESC_MULTI_BUFF", Reason::NeedsMultiBuffer),
+    not_run("UNALIGNED_INV_DESC", Reason::Unaligned),
+    not_run("UNALIGNED_INV_DESC_4K1_FRAME_SIZE", Reason::Unaligned),
+    not_run("UNALIGNED_INV_DESC_MULTI_BUFF", Reason::Unaligned),
+    // Statistics.
+    ports("STAT_RX_DROPPED", statistics::rx_dropped),
+    ports("STAT_TX_INVALID", statistics::tx_invalid),
+    ports("STAT_RX_FULL", statistics::rx_full),
+    ports("STAT_FILL_EMPTY", statistics::fill_empty),
+    // Programs.
+    ports("XDP_PROG_CLEANUP", program::cleanup),
+    ports("XDP_DROP_HALF", program::drop_half).busy(),
+    not_run("XDP_SHARED_UMEM", Reason::OneSocketPerQueue),
+    not_run("XDP_METADATA_COPY", Reason::NeedsMetadata),
+    not_run("XDP_METADATA_COPY_MULTI_BUFF", Reason::NeedsMetadata),
+    // Fragments.
+    not_run("SEND_RECEIVE_9K_PACKETS", Reason::NeedsMultiBuffer),
+    not_run("TOO_MANY_FRAGS", Reason::NeedsMultiBuffer),
+    ports("XDP_ADJUST_TAIL_SHRINK", tail::shrink),
+    not_run("XDP_ADJUST_TAIL_SHRINK_MULTI_BUFF", Reason::NeedsMultiBuffer),
+    ports("XDP_ADJUST_TAIL_GROW", tail::grow),
+    not_run("XDP_ADJUST_TAIL_GROW_MULTI_BUFF", Reason::NeedsMultiBuffer),
+    // Rings.
+    not_run("HW_SW_MIN_RING_SIZE", Reason::Driver),
+    not_run("HW_SW_MAX_RING_SIZE", Reason::Driver),
+    // Ours.
+    ports("CONSERVATION", conservation::everywhere),
+    ports("RECONNECT", reconnect::lanes).queues(reconnect::QUEUES),
+    ports("RECONNECT_SOCKETS", reconnect::sockets),
+    Case { name: "INDEX_WRAP", body: Body::Heap(wrap::indices) },
+    not_run("SHARED_UMEM_TWO_PORTS", Reason::NeedsEngine),
+    not_run("SHARED_UMEM_TWO_QUEUES", Reason::NeedsEngine),
+    ports("SPLIT_THREADS", threads::split),
+    ports("DROP_ANYWHERE", tokens::anywhere),
+    not_run("DROP_ANYWHERE_OWNED", Reason::NeedsEngine),
+    ports("STARVE_AND_RECOVER", starvation::starve_and_recover).busy(),
+    ports("TX_BACKPRESSURE", starvation::tx_backpressure).busy(),
+    ports("WAKEUP", wakeup::counted),
+    ports("WAKEUP_ALWAYS", wakeup::without_need_wakeup).busy(),
+    ports("QUEUE_BUSY", busy::queue).queues(busy::QUEUES),
+    ports("PROGRAM_BUSY", busy::program).queues(2),
+    ports("PROGRAM_BUSY_KILLED", busy::killed),
+    ports("LINK_DOWN", link::down),
+    ports("LINK_GONE", link::gone),
+    ports("LINK_GONE_NAMESPACE", link::namespace_gone),
+    not_run("RULES", Reason::NeedsRules),
+    Case { name: "FORGED_PEER", body: Body::Heap(forged::peer) },
+    not_run("FAULTS", Reason::SimulatorOnly),
+];
+
+impl Case {
+    /// Whether it runs once more with the kernel's busy polling.
+    #[must_use]
+    pub const fn has_busy_variant(&self) -> bool {
+        matches!(self.body, Body::Ports { busy: true, .. })
+    }
+
+    const fn busy(mut self) -> Self {
+        if let Body::Ports { busy, .. } = &mut self.body {
+            *busy = true;
+        }
+        self
+    }
+
+    const fn queues(mut self, count: u32) -> Self {
+        if let Body::Ports { queues, .. } = &mut self.body {
+            *queues = count;
+        }
+        self
+    }
+}
+
+const fn ports(name: &'static str, run: fn(&Bench<'_>) -> Outcome) -> Case {
+    Case { name, body: Body::Ports { queues: 1, busy: false, run } }
+}
+
+const fn not_run(name: &'static str, reason: Reason) -> Case {
+    Case { name, body: Body::NotRun(reason) }
+}

@@ -1,0 +1,242 @@
+//! The halves of a socket on threads of their own.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fluxcapacitor::raw::{Device, Interest, Kick, RawParts};
+use fluxcapacitor::ring::{CompletionRing, FillRing, RxRing, TxRing};
+use fluxcapacitor::umem::{Frame, FramePool, Segment, UmemRegion};
+
+use crate::bench::Bench;
+use crate::fixture::Side::{A, B};
+use crate::run::joined;
+use crate::traffic::{WINDOW, fill, number_of};
+use crate::verdict::{Outcome, Stop};
+
+const PACKETS: u32 = 1_000_000;
+const PACKETS_MIN: u32 = 20_000;
+
+/// How many may be on their way: fewer than any queue between the ports holds.
+const AHEAD: u32 = 2 * WINDOW as u32;
+
+/// For how long packets are sent, where a million take longer.
+const TIME: Duration = Duration::from_secs(13);
+
+/// After which a packet that has not come back never will.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// 60 to 123 bytes, by the number.
+const fn len_of(number: u32) -> usize {
+    60 + number as usize % 64
+}
+
+/// What the threads tell each other.
+struct Shared {
+    started: Instant,
+    /// How many packets there will be: fewer than a million if time is up.
+    total: AtomicU32,
+    /// How many have come back.
+    back: AtomicU32,
+    /// All is done, or something has failed.
+    over: AtomicBool,
+}
+
+impl Shared {
+    fn is_over(&self) -> bool {
+        self.over.load(Relaxed) || self.started.elapsed() > PATIENCE
+    }
+}
+
+/// Ends the others however a thread ends.
+struct EndOthers<'s>(&'s Shared);
+
+impl Drop for EndOthers<'_> {
+    fn drop(&mut self) {
+        self.0.over.store(true, Relaxed);
+    }
+}
+
+/// A sends on one thread and receives on another; in between B receives on one and sends the very same
+/// frames back on another. A million packets, each looked at, in order.
+pub(super) fn split(bench: &Bench<'_>) -> Outcome {
+    let a = bench.open(A, |builder| builder)?.into_parts();
+    let b = bench.open(B, |builder| builder)?.into_parts();
+    let shared = &Shared {
+        started: Instant::now(),
+        total: AtomicU32::new(PACKETS),
+        back: AtomicU32::new(0),
+        over: AtomicBool::new(false),
+    };
+    let before = bench.both(A)?;
+    let macs = [bench.port(B).mac(), bench.port(A).mac()];
+    let RawParts { device, rx, fill, tx, completion, pool, umem, .. } = a;
+    let (a_device, a_umem) = (&device, &umem);
+    let (b_device, b_umem) = (&b.device, &b.umem);
+    let (b_rx, b_fill, b_tx, b_completion) = (b.rx, b.fill, b.tx, b.completion);
+    let ((onward, arrived), (home, free)) = (channel(), channel());
+
+    thread::scope(|scope| {
+        let threads = [
+            scope.spawn(move || {
+                let _end = EndOthers(shared);
+                receive(shared, a_device, a_umem, rx, fill)
+            }),
+            scope.spawn(move || send(bench, shared, macs, a_device, a_umem, tx, completion, pool)),
+            scope.spawn(move || take_in(shared, b_device, b_umem, b_rx, b_fill, &onward, &free)),
+            scope.spawn(move || send_on(shared, b_device, b_tx, b_completion, &arrived, &home)),
+        ];
+        threads.map(joined).into_iter().collect::<Outcome>()
+    })?;
+    let (total, back) = (shared.total.load(Relaxed), shared.back.load(Relaxed));
+    assert_eq!(back, total, "not all came back");
+    assert!(back >= PACKETS_MIN, "only {back} within {TIME:?}");
+    if back < PACKETS {
+        bench.note(format!("{back} of {PACKETS} packets within {TIME:?}"));
+    }
+    bench.counted(A, before, u64::from(back))?;
+    for umem in [a_umem, b_umem] {
+        let census = umem.census();
+        assert_eq!(census.total(), umem.layout().frames(), "{census}");
+    }
+    Ok(())
+}
+
+/// A, outward: so many at a time that no queue on the way is full.
+#[expect(clippy::too_many_arguments, reason = "the half of a socket, in parts")]
+fn send(
+    bench: &Bench<'_>,
+    shared: &Shared,
+    [to, from]: [[u8; 6]; 2],
+    device: &Device,
+    umem: &UmemRegion,
+    mut tx: TxRing,
+    mut completion: CompletionRing,
+    mut pool: FramePool,
+) -> Outcome {
+    let mut sent = 0;
+    while sent < PACKETS && !shared.is_over() {
+        if shared.started.elapsed() > TIME {
+            break;
+        }
+        completion.reclaim(&mut pool, u32::MAX)?;
+        let room = AHEAD.saturating_sub(sent - shared.back.load(Relaxed));
+        if room < AHEAD / 2 {
+            bench.fixture().settle(Duration::from_micros(20));
+            continue;
+        }
+        for _ in 0..room.min(PACKETS - sent) {
+            let Some(frame) = pool.take() else { break };
+            let mut packet = umem.segment(frame, 0, len_of(sent) as u32)?;
+            fill(umem.packet_mut(&mut packet)?, to, from, sent);
+            tx.push(packet)?;
+            sent += 1;
+        }
+        kick(device, &mut tx)?;
+    }
+    shared.total.store(sent, Relaxed);
+    Ok(())
+}
+
+/// A, homeward: all of them, in order, as they were sent.
+fn receive(
+    shared: &Shared,
+    device: &Device,
+    umem: &UmemRegion,
+    mut rx: RxRing,
+    mut fill: FillRing,
+) -> Outcome {
+    let mut back = 0;
+    while back < shared.total.load(Relaxed) && !shared.is_over() {
+        wait(device, &rx)?;
+        let mut frames: Vec<Frame> = Vec::with_capacity(WINDOW);
+        for packet in rx.receive(WINDOW as u32)? {
+            let bytes = umem.packet(&packet)?;
+            if number_of(bytes, len_of(back)) != Some(back) {
+                return Err(Stop::failed(format!("instead of packet {back}: {bytes:02x?}")));
+            }
+            back += 1;
+            frames.push(packet.into_frame());
+        }
+        post(device, &mut fill, frames)?;
+        shared.back.store(back, Relaxed);
+    }
+    Ok(())
+}
+
+/// B: hands what arrives on, and posts the frames that were sent back.
+fn take_in(
+    shared: &Shared,
+    device: &Device,
+    umem: &UmemRegion,
+    mut rx: RxRing,
+    mut fill: FillRing,
+    onward: &Sender<Segment>,
+    free: &Receiver<Frame>,
+) -> Outcome {
+    while !shared.is_over() {
+        wait(device, &rx)?;
+        for mut packet in rx.receive(WINDOW as u32)? {
+            umem.packet_mut(&mut packet)?[..12].rotate_left(6);
+            if onward.send(packet).is_err() {
+                return Ok(());
+            }
+        }
+        post(device, &mut fill, free.try_iter())?;
+    }
+    Ok(())
+}
+
+/// B: sends what was handed on out of the frames that it came in.
+fn send_on(
+    shared: &Shared,
+    device: &Device,
+    mut tx: TxRing,
+    mut completion: CompletionRing,
+    arrived: &Receiver<Segment>,
+    home: &Sender<Frame>,
+) -> Outcome {
+    while !shared.is_over() {
+        // Also wakes when the other thread ends.
+        let Ok(first) = arrived.recv_timeout(Duration::from_millis(20)) else {
+            let gone = matches!(arrived.try_recv(), Err(TryRecvError::Disconnected));
+            if gone {
+                return Ok(());
+            }
+            continue;
+        };
+        for packet in std::iter::once(first).chain(arrived.try_iter()).take(WINDOW) {
+            tx.push(packet)?;
+        }
+        kick(device, &mut tx)?;
+        for frame in completion.complete(u32::MAX)? {
+            let _over = home.send(frame);
+        }
+    }
+    Ok(())
+}
+
+fn wait(device: &Device, rx: &RxRing) -> Outcome {
+    if rx.occupancy() == 0 {
+        device.wait(Interest::Rx, Duration::from_millis(20))?;
+    }
+    Ok(())
+}
+
+fn post(device: &Device, fill: &mut FillRing, frames: impl IntoIterator<Item = Frame>) -> Outcome {
+    for frame in frames {
+        fill.push(frame)?;
+    }
+    fill.publish();
+    if fill.needs_wakeup() {
+        device.kick_rx()?;
+    }
+    Ok(())
+}
+
+fn kick(device: &Device, tx: &mut TxRing) -> Outcome {
+    tx.publish();
+    while tx.occupancy() > 0 && tx.needs_wakeup() && device.kick_tx()? == Kick::Again {}
+    Ok(())
+}

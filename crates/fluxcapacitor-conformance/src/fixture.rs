@@ -1,0 +1,153 @@
+//! Two connected ports, for each kind of backend.
+
+mod veth;
+
+use std::fmt;
+use std::time::Duration;
+
+use fluxcapacitor::{FluxBuilder, FluxRaw, Granted};
+use fluxcapacitor_testbed::End;
+
+use crate::backend::Backend;
+use crate::verdict::{Outcome, Stop};
+
+/// One of the two ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The first.
+    A,
+    /// The second.
+    B,
+}
+
+impl Side {
+    /// The one that it is connected to.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
+/// Two ports and the link between them, made for one case.
+pub trait Fixture: Sync {
+    /// One of the ports.
+    fn port(&self, side: Side) -> &dyn Port;
+
+    /// The time that packets live in, since some moment.
+    fn now(&self) -> Duration;
+
+    /// Lets that time pass.
+    fn settle(&self, time: Duration);
+
+    /// The rx queue at which arrives what the other port sends on tx queue `queue`.
+    fn arrives_at(&self, queue: u32) -> u32;
+
+    /// Takes a port off the machine, sockets or not. Its peer may go with it.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] if it has gone before.
+    fn remove(&self, side: Side) -> Outcome;
+}
+
+/// An interface.
+pub trait Port: Sync {
+    /// A builder for it, with what the backend stands for already asked for.
+    fn builder(&self) -> FluxBuilder;
+
+    /// Builds, where the interface is to be found.
+    ///
+    /// # Errors
+    /// Those of [`FluxBuilder::build_raw`].
+    fn build(&self, builder: FluxBuilder) -> fluxcapacitor::Result<FluxRaw>;
+
+    /// Whether a socket was granted what the backend stands for; if not, what else.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`], with what was granted instead.
+    fn is_as_promised(&self, granted: &Granted) -> Outcome;
+
+    /// Its hardware address.
+    fn mac(&self) -> [u8; 6];
+
+    /// Packets up to now, by its own count.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] if it is gone.
+    fn counts(&self) -> Outcome<Counts>;
+
+    /// Whether an XDP program is on it.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] if it is gone.
+    fn has_program(&self) -> Outcome<bool>;
+
+    /// Sets the longest packet that it sends and receives, in bytes without the Ethernet header.
+    ///
+    /// # Errors
+    /// [`Stop::NotRun`] where that is fixed.
+    fn set_mtu(&self, bytes: u32) -> Outcome;
+
+    /// Switches it off.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] if it is gone.
+    fn set_down(&self) -> Outcome;
+
+    /// Switches it on, and waits until packets flow.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] if it is gone.
+    fn set_up(&self) -> Outcome;
+
+    /// Has it receive a packet that no AF_XDP socket has sent.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] if it cannot receive now.
+    fn inject(&self, packet: &[u8]) -> Outcome;
+
+    /// The next packet that reached the host's stack, if one does within `timeout`.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] if it is gone.
+    fn passed(&self, timeout: Duration) -> Outcome<Option<Vec<u8>>>;
+
+    /// The veth end that it is, if it is one: for what only a kernel has.
+    fn end(&self) -> Option<&End>;
+}
+
+/// Packets that a port has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Received, also those that were dropped later.
+    pub rx_packets: u64,
+    /// Sent.
+    pub tx_packets: u64,
+}
+
+/// Makes two connected ports of `queues` queues each.
+///
+/// # Errors
+/// [`Stop::Failed`] if the machine does not let us, or this build lacks the backend.
+pub fn make(backend: Backend, queues: u32) -> Outcome<Box<dyn Fixture>> {
+    match backend {
+        Backend::VethNative | Backend::VethGeneric => {
+            Ok(Box::new(veth::Veth::make(backend, queues)?))
+        }
+        Backend::Simulator => Err(Stop::failed("built without the simulator")),
+    }
+}
+
+impl fmt::Debug for dyn Fixture + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fixture")
+    }
+}
+
+impl fmt::Debug for dyn Port + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Port")
+    }
+}
