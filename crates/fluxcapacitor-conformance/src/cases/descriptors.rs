@@ -116,6 +116,7 @@ fn forged(bench: &Bench<'_>, sender: &mut FluxRaw, receiver: &mut FluxRaw) -> Ou
         (frame_size - 30, 60),
         (1, u32::MAX),
     ];
+    bench.forged(bad.len() as u64);
     let before = bench.both(A)?;
     let mut sent = Vec::new();
     for (number, (addr, len)) in (0..).zip(bad) {
@@ -134,17 +135,22 @@ fn forged(bench: &Bench<'_>, sender: &mut FluxRaw, receiver: &mut FluxRaw) -> Ou
     assert!(bench.receive(receiver, sent.len())? == sent);
     bench.counted(A, before, sent.len() as u64)?;
     assert_eq!(sender.statistics()?.tx_invalid_descs, bad.len() as u64);
-    if sender.completion.rejected() > 0 {
-        bench.note("invalid descriptors are completed");
-    }
+    let completed = sender.completion.rejected();
+    bench
+        .note(format!("{completed} of {} forged descriptors were completed, none sent", bad.len()));
 
     // In the fill ring: passed over, and packets come in the frames behind it.
     let room = receiver.fill.room()?;
     assert!(room >= 2, "{room}");
+    bench.forged(2);
     assert!(receiver.fill.forge(end) && receiver.fill.forge(u64::MAX), "no room");
     receiver.publish_fill()?;
     let all = bench.packets(A, 0..layout.frames());
     bench.cross((A, sender), receiver, &all)?;
-    assert_eq!(receiver.rx.rejected(), 0);
+    assert_eq!(receiver.rx.rejected(), 0, "received into a frame that there is not");
+    bench.note(format!(
+        "2 forged frames were posted, {} counted as invalid",
+        receiver.statistics()?.rx_invalid_descs
+    ));
     Ok(())
 }

@@ -76,7 +76,7 @@ pub(super) fn lanes(bench: &Bench<'_>) -> Outcome {
     thread::scope(|scope| {
         let one = |queue| scope.spawn(move || lanes_on(bench, hook, from, to, queue));
         let threads: Vec<_> = (0..THREADS).map(one).collect();
-        threads.into_iter().map(joined).collect()
+        threads.into_iter().try_for_each(joined)
     })
 }
 

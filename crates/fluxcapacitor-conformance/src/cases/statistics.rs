@@ -46,6 +46,7 @@ pub(super) fn tx_invalid(bench: &Bench<'_>) -> Outcome {
     #[cfg(fluxcap_doors)]
     for batch in 1..=4 {
         let addr = sender.umem.layout().bytes() as u64;
+        bench.forged(100);
         for _ in 0..100 {
             let descriptor = fluxcapacitor::ring::Descriptor { addr, len: 60, options: 0 };
             assert!(sender.tx.forge(descriptor), "no room");

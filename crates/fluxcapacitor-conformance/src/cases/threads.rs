@@ -147,19 +147,19 @@ fn receive(
     mut rx: RxRing,
     mut fill: FillRing,
 ) -> Outcome {
+    let mut pool = FramePool::new(umem);
     let mut back = 0;
     while back < shared.total.load(Relaxed) && !shared.is_over() {
         wait(device, &rx)?;
-        let mut frames: Vec<Frame> = Vec::with_capacity(WINDOW);
         for packet in rx.receive(WINDOW as u32)? {
             let bytes = umem.packet(&packet)?;
             if number_of(bytes, len_of(back)) != Some(back) {
                 return Err(Stop::failed(format!("instead of packet {back}: {bytes:02x?}")));
             }
             back += 1;
-            frames.push(packet.into_frame());
+            pool.give(packet.into_frame())?;
         }
-        post(device, &mut fill, frames)?;
+        post(device, &mut fill, &mut pool)?;
         shared.back.store(back, Relaxed);
     }
     Ok(())
@@ -175,6 +175,7 @@ fn take_in(
     onward: &Sender<Segment>,
     free: &Receiver<Frame>,
 ) -> Outcome {
+    let mut pool = FramePool::new(umem);
     while !shared.is_over() {
         wait(device, &rx)?;
         for mut packet in rx.receive(WINDOW as u32)? {
@@ -183,7 +184,8 @@ fn take_in(
                 return Ok(());
             }
         }
-        post(device, &mut fill, free.try_iter())?;
+        pool.give_all(free.try_iter())?;
+        post(device, &mut fill, &mut pool)?;
     }
     Ok(())
 }
@@ -224,10 +226,10 @@ fn wait(device: &Device, rx: &RxRing) -> Outcome {
     Ok(())
 }
 
-fn post(device: &Device, fill: &mut FillRing, frames: impl IntoIterator<Item = Frame>) -> Outcome {
-    for frame in frames {
-        fill.push(frame)?;
-    }
+/// Posts what there is room for: the kernel shows a packet before it frees the slot that its frame was
+/// taken out of (`xsk_flush`, `net/xdp/xsk.c`).
+fn post(device: &Device, fill: &mut FillRing, pool: &mut FramePool) -> Outcome {
+    fill.refill(pool, u32::MAX)?;
     fill.publish();
     if fill.needs_wakeup() {
         device.kick_rx()?;

@@ -100,7 +100,7 @@ fn given_back_by_others(receiver: &mut FluxRaw, sent: &[Vec<u8>]) -> Outcome {
     let (before, count) = (pool.len(), packets.len());
     let (back, home) = channel();
     thread::scope(|scope| {
-        for (packet, sent) in packets.into_iter().zip(&sent[..]) {
+        for (packet, sent) in packets.into_iter().zip(sent) {
             let (back, umem) = (back.clone(), &*umem);
             scope.spawn(move || {
                 let same = umem.packet(&packet).is_ok_and(|bytes| bytes == sent);

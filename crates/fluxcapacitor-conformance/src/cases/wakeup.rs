@@ -2,6 +2,7 @@
 
 use fluxcapacitor::FluxRaw;
 use fluxcapacitor::raw::Kick;
+use fluxcapacitor::umem::Segment;
 
 use crate::bench::Bench;
 use crate::fixture::Side::{A, B};
@@ -83,7 +84,7 @@ pub(super) fn counted(bench: &Bench<'_>) -> Outcome {
     // Nor does a receiver that never sleeps need any.
     let seen = receiver.rx.occupancy();
     bench.until("looked at", || {
-        receiver.pool.give_all(receiver.rx.receive(64)?.map(|packet| packet.into_frame()))?;
+        receiver.pool.give_all(receiver.rx.receive(64)?.map(Segment::into_frame))?;
         receiver.refill()?;
         Ok(receiver.rx.occupancy() == 0)
     })?;

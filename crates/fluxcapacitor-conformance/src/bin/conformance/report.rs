@@ -143,13 +143,11 @@ fn table(runs: &[Run], backends: &[Backend]) {
         let name = if row.1 { format!("{} (busy)", row.0) } else { row.0.to_owned() };
         print!("{name:<38}");
         for backend in backends {
-            match find(row, *backend) {
-                None => print!("{:<30}", ""),
-                Some(run) if run.difference.is_some() => {
-                    print!("{:<30}", format!("{} (!)", run.verdict))
-                }
-                Some(run) => print!("{:<30}", run.verdict),
-            }
+            let cell = find(row, *backend).map_or_else(String::new, |run| {
+                let mark = if run.difference.is_some() { " (!)" } else { "" };
+                format!("{}{mark}", run.verdict)
+            });
+            print!("{cell:<30}");
         }
         println!();
     }
