@@ -2,6 +2,7 @@
 
 use std::{
     net::IpAddr,
+    os::fd::{AsRawFd, BorrowedFd},
     time::{Duration, Instant},
 };
 
@@ -123,6 +124,24 @@ impl End {
             LinkXdp::ProgId(id) | LinkXdp::DrvProgId(id) | LinkXdp::SkbProgId(id) => Some(*id),
             _ => None,
         }))
+    }
+
+    /// Puts an XDP program on the link as `ip link set` does, or takes it off (`None`): in generic mode, or in the
+    /// driver.
+    ///
+    /// No BPF link holds it, so it stays until it is taken off, or the veth pair is deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`TestbedError::Gone`] after the pair was deleted; [`TestbedError::Sys`] when the kernel refuses, for example
+    /// because a BPF link holds the program that is there.
+    #[doc(alias = "IFLA_XDP_FD")]
+    pub fn set_xdp(&self, program: Option<BorrowedFd<'_>>, generic: bool) -> Result<()> {
+        // `XDP_FLAGS_SKB_MODE` or `XDP_FLAGS_DRV_MODE` of `include/uapi/linux/if_link.h`.
+        let flags = if generic { 1 << 1 } else { 1 << 2 };
+        let fd = program.map_or(-1, |program| program.as_raw_fd());
+        let xdp = LinkAttribute::Xdp(vec![LinkXdp::Fd(fd), LinkXdp::Flags(flags)]);
+        self.set(|link| link.append_extra_attribute(xdp))
     }
 
     /// Sets the link up, without waiting; see [`wait_up`](Self::wait_up).
