@@ -126,6 +126,16 @@ pub enum Error {
     },
 }
 
+/// How to come by capabilities.
+const GRANT: &str = "run as root, or grant it once: \
+    `sudo setcap cap_net_admin,cap_net_raw,cap_bpf,cap_perfmon,cap_ipc_lock+ep PROGRAM` \
+    (in a container: `--cap-add`)";
+
+/// What the verifier says to those alone who lack `CAP_PERFMON`: `!env->bypass_spec_v1` and
+/// `!env->allow_ptr_leaks` in `kernel/bpf/verifier.c`.
+const FOR_WANT_OF_PERFMON: [&str; 3] =
+    ["prohibited for !root", "pointer comparison prohibited", " leaks addr "];
+
 impl Error {
     /// A number that cannot be.
     pub fn invalid(what: &'static str, asked: impl ToString, why: impl Into<String>) -> Self {
@@ -177,8 +187,8 @@ impl fmt::Display for Error {
             ),
             Self::QueueOutOfRange { interface, queue, queues } => write!(
                 f,
-                "queue {queue} of {interface}: it has {queues}, counted from 0; \
-                 `ethtool -L {interface} combined N` sets how many"
+                "queue {queue} of {interface}: it has {queues}, counted from 0; `ethtool -l {interface}` \
+                 shows how many it could have, and `ethtool -L {interface}` sets that"
             ),
             Self::QueueBusy { interface, queue, tried_ms } => write!(
                 f,
@@ -201,17 +211,14 @@ impl fmt::Display for Error {
             ),
             Self::ProgramRefused { log, source } => {
                 write!(f, "the kernel's verifier refused the XDP program: {source}")?;
-                if log.contains("pointer") && log.contains("prohibited") {
-                    f.write_str("; CAP_PERFMON would allow it")?;
+                if FOR_WANT_OF_PERFMON.iter().any(|words| log.contains(words)) {
+                    write!(f, "; CAP_PERFMON would allow it: {GRANT}")?;
                 }
                 write!(f, "\n{log}")
             }
-            Self::MissingCapability { capability, call } => write!(
-                f,
-                "{call} needs {capability}; run as root, or grant it once: \
-                 `sudo setcap cap_net_admin,cap_net_raw,cap_bpf,cap_perfmon,cap_ipc_lock+ep PROGRAM` \
-                 (in a container: `--cap-add`)"
-            ),
+            Self::MissingCapability { capability, call } => {
+                write!(f, "{call} needs {capability}; {GRANT}")
+            }
             Self::MemoryLock { needed, limit } => write!(
                 f,
                 "the UMEM needs {needed} bytes of locked memory and {limit} are allowed, what other sockets of \
@@ -221,7 +228,9 @@ impl fmt::Display for Error {
             Self::LinkDown => {
                 f.write_str("the link is down; it recovers when the interface is up again")
             }
-            Self::LinkGone => f.write_str("the interface is gone; close the socket"),
+            Self::LinkGone => f.write_str(
+                "the interface is gone; close the socket, and open another if it returns",
+            ),
             Self::Unsupported { what, since } => {
                 write!(f, "this kernel has no {what}; Linux has it since {since}")
             }

@@ -89,12 +89,15 @@ const SLOTS_MAX: u32 = 1 << 22;
 
 /// Every ring has a power of two of slots (`xsk_init_queue`, `net/xdp/xsk.c`).
 pub(crate) fn check_size(what: &'static str, size: u32) -> Result<()> {
-    if !size.is_power_of_two() || size > SLOTS_MAX {
-        return Err(Error::invalid(
-            what,
-            size,
-            format!("a ring has a power of two of slots, {SLOTS_MAX} at most"),
-        ));
-    }
-    Ok(())
+    let what_fits = match size {
+        0 => "1 at least".to_owned(),
+        1..=SLOTS_MAX if size.is_power_of_two() => return Ok(()),
+        1..=SLOTS_MAX => {
+            let above = size.next_power_of_two();
+            format!("{} or {above}", above / 2)
+        }
+        _ => format!("{SLOTS_MAX} at most"),
+    };
+    let why = format!("a ring has a power of two of slots: {what_fits}");
+    Err(Error::invalid(what, size, why))
 }

@@ -47,7 +47,10 @@ impl Port {
     #[cfg(target_os = "linux")]
     fn kernel(name: &str) -> Result<Self> {
         let found = Interface::by_name(name).map_err(|source| match source.kind() {
-            io::ErrorKind::InvalidInput => Error::invalid("interface", name, source.to_string()),
+            io::ErrorKind::InvalidInput => {
+                let why = "names have 1 to 15 bytes, and neither NUL nor slash";
+                Error::invalid("interface", format!("{name:?}"), why)
+            }
             _ if is_no_device(&source) => Error::UnknownInterface { interface: name.to_owned() },
             _ => Error::sys("netlink(RTM_GETLINK)", source),
         })?;

@@ -43,6 +43,7 @@ pub(super) use mapped::Memory;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod mapped {
     use std::ptr::NonNull;
+    use std::{fs, io};
 
     use super::{GrantedPages, PageSize};
     use crate::error::{Error, Result};
@@ -58,13 +59,16 @@ mod mapped {
             let ladder = [PageSize::Huge1G, PageSize::Huge2M, PageSize::Base];
             for size in ladder.into_iter().filter(|size| *size <= pages) {
                 match PacketMapping::new(bytes, size) {
-                    Ok(mapping) => return Ok((Self(mapping), GrantedPages { size, why_not })),
+                    Ok(mapping) => {
+                        let why_not = why_not.map(|why| format!("{why}; taken instead: {size}"));
+                        return Ok((Self(mapping), GrantedPages { size, why_not }));
+                    }
                     Err(source) if size == PageSize::Base => {
-                        return Err(Error::sys("mmap", source));
+                        let call = "mmap of packet memory (fewer frames need less)";
+                        return Err(Error::sys(call, source));
                     }
                     Err(source) => {
-                        let asked = format!("no {size}: {source}; see /proc/sys/vm/nr_hugepages");
-                        why_not.get_or_insert(asked);
+                        why_not.get_or_insert_with(|| shortage(bytes, size, &source));
                     }
                 }
             }
@@ -75,6 +79,18 @@ mod mapped {
         pub(in crate::umem) fn base(&self) -> NonNull<u8> {
             self.0.base()
         }
+    }
+
+    /// Why there are not enough huge pages, as far as that can be known.
+    fn shortage(bytes: usize, size: PageSize, source: &io::Error) -> String {
+        let kib = if size == PageSize::Huge1G { 1 << 20 } else { 2 << 10 };
+        let needed = bytes.div_ceil(kib << 10);
+        let pages = format!("/sys/kernel/mm/hugepages/hugepages-{kib}kB");
+        let free = fs::read_to_string(format!("{pages}/free_hugepages"));
+        let free = free.map_or_else(|_| "unknown".to_owned(), |free| free.trim().to_owned());
+        format!(
+            "no {size}: {needed} needed, {free} free ({source}); reserve them in {pages}/nr_hugepages"
+        )
     }
 }
 
