@@ -7,7 +7,6 @@ use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fluxcapacitor::builder::ZeroCopy;
 use fluxcapacitor::ebpf::Register::{R1, R2, R3, R4, R5};
 use fluxcapacitor::ebpf::{Assembler, Condition, ContextField, Helper, Size, XdpAction};
 use fluxcapacitor::granted::BusyPollGrant;
@@ -358,78 +357,4 @@ fn what_was_granted_is_said_and_why_not_more() {
         line.contains("(veth) queue 2 of 3: copy, native XDP, 4096 frames of 2048 bytes"),
         "{line}"
     );
-}
-
-#[test]
-fn errors_say_what_was_wrong() {
-    let Some(pair) = pair(2) else { return };
-    let error = |configure: fn(FluxBuilder) -> FluxBuilder| open(pair.b(), configure).unwrap_err();
-
-    let unknown =
-        pair.b().namespace().run(|| FluxBuilder::new("nosuch0").build_raw().unwrap_err()).unwrap();
-    assert!(matches!(unknown, Error::UnknownInterface { .. }), "{unknown}");
-    let name =
-        pair.b().namespace().run(|| FluxBuilder::new("a/b").build_raw().unwrap_err()).unwrap();
-    assert!(matches!(name, Error::Invalid { what: "interface", .. }), "{name}");
-
-    let queue = error(|b| b.queue(2));
-    assert!(matches!(queue, Error::QueueOutOfRange { queue: 2, queues: 2, .. }), "{queue}");
-    let zero_copy = error(|b| b.zero_copy(ZeroCopy::Require));
-    assert!(matches!(zero_copy, Error::NoZeroCopy { .. }), "{zero_copy}");
-    let frame = error(|b| b.frame_size(3000));
-    assert!(matches!(frame, Error::Invalid { what: "frame size", .. }), "{frame}");
-    let ring = error(|b| b.rx_size(100));
-    assert!(matches!(ring, Error::Invalid { what: "rx ring size", .. }), "{ring}");
-    let huge = error(|b| b.fill_size(1 << 31).frames(64));
-    assert!(matches!(huge, Error::Invalid { what: "fill ring size", .. }), "{huge}");
-    let mtu = error(|b| b.headroom(300));
-    assert!(mtu.to_string().contains("take frames of 4096 bytes"), "{mtu}");
-
-    pair.b().set_mtu(9000).unwrap();
-    let mtu = error(|b| b.frame_size(4096));
-    assert!(mtu.to_string().contains("set the MTU to 3814 or less"), "{mtu}");
-    assert_eq!(pair.b().xdp_attached().unwrap(), None, "a failed build leaves nothing");
-}
-
-#[test]
-fn a_taken_queue_and_a_taken_hook_are_named() {
-    let Some(pair) = pair(2) else { return };
-    let first = open(pair.b(), |b| b.attach(Attach::Native)).unwrap();
-    for attach in [Attach::Native, Attach::Generic, Attach::Auto] {
-        let busy = open(pair.b(), |b| b.queue(1).attach(attach)).unwrap_err();
-        assert!(
-            matches!(&busy, Error::ProgramBusy { program, .. } if program.contains("flux_redirect")),
-            "{busy}"
-        );
-    }
-    drop(first);
-    open(pair.b(), |b| b.attach(Attach::Generic)).unwrap();
-    assert_eq!(pair.b().xdp_attached().unwrap(), None);
-}
-
-#[test]
-fn a_link_that_is_down_recovers_and_one_that_is_gone_is_an_error() {
-    let Some(pair) = pair(1) else { return };
-    let mut raw = open(pair.b(), |b| b).unwrap();
-    pair.b().set_down().unwrap();
-    assert_eq!(raw.wait(Interest::Rx, SECOND).unwrap(), Waited::LinkDown);
-    raw.tx.push(raw.umem.write(raw.pool.take().unwrap(), &[0; 60]).unwrap()).unwrap();
-    assert!(matches!(raw.flush().unwrap_err(), Error::LinkDown));
-    pair.b().set_up().unwrap();
-    pair.b().wait_up(5 * SECOND).unwrap();
-    assert_eq!(raw.wait(Interest::Rx, Duration::from_millis(300)).unwrap(), Waited::TimedOut);
-    raw.flush().unwrap();
-    assert_eq!(raw.reclaim().unwrap(), 1, "what could not be sent then is sent now");
-
-    let Turn { pair, _turn } = pair;
-    pair.delete().unwrap();
-    let started = Instant::now();
-    let gone = raw.wait(Interest::Rx, 10 * SECOND).unwrap_err();
-    assert!(matches!(gone, Error::LinkGone), "{gone}");
-    assert!(started.elapsed() < Duration::from_millis(200), "{:?}", started.elapsed());
-    // Also when each wait is short.
-    let started = Instant::now();
-    while raw.wait(Interest::Rx, Duration::from_millis(1)).is_ok() {
-        assert!(started.elapsed() < Duration::from_millis(200));
-    }
 }
