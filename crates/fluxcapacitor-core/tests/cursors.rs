@@ -113,6 +113,29 @@ proptest! {
         producer.forge_index(0u32.wrapping_sub(lie));
         prop_assert_eq!(consumer.take(1).is_ok(), honest);
     }
+
+    #[test]
+    fn an_index_out_of_its_window_stops_the_producer(order in 0..6u32, start: u32, lie: u32) {
+        let size = 1u32 << order;
+        let (mut producer, mut consumer) = on_heap::<u64>(size, start).unwrap();
+        producer.write_with(size, || Some(0)).unwrap();
+        // The peer gives back more than there is.
+        let honest = lie <= size;
+        consumer.forge_index(lie);
+        prop_assert_eq!(producer.room(u32::MAX).ok(), honest.then_some(lie));
+        // It does not start again when the peer mends its ways.
+        consumer.forge_index(0u32.wrapping_sub(lie));
+        prop_assert_eq!(producer.room(u32::MAX).is_ok(), honest);
+    }
+}
+
+#[test]
+fn a_peer_is_woken_when_it_sleeps_and_only_then() {
+    let (producer, consumer) = on_heap::<u64>(1, 0).unwrap();
+    for asleep in [false, true, false] {
+        consumer.set_need_wakeup(asleep);
+        assert_eq!(producer.needs_wakeup(), asleep);
+    }
 }
 
 #[test]

@@ -26,13 +26,13 @@ impl Bytes {
 
     /// Whoever holds the token may.
     fn write(&self, frame: &Frame) {
-        self.touch(frame.index());
+        self.touch(frame.index() as usize);
     }
 
     #[allow(unsafe_code)]
-    fn touch(&self, frame: u32) {
+    fn touch(&self, index: usize) {
         // SAFETY: that this is no race is what the model proves.
-        self.0[frame as usize].with_mut(|bytes| unsafe { *bytes += 1 });
+        self.0[index].with_mut(|bytes| unsafe { *bytes += 1 });
     }
 }
 
@@ -80,6 +80,38 @@ fn values_cross_a_ring() {
             assert_eq!(value, Descriptor { addr: u64::from(len), len, options: len });
         }
         sender.join().unwrap();
+    });
+}
+
+/// A slot is written after its last reader is done with it, and read after its writer is: bytes that are
+/// touched by whoever has the slot are never touched by both.
+#[test]
+fn a_slot_is_the_producers_or_the_consumers() {
+    loom::model(|| {
+        let (mut producer, mut consumer) = on_heap::<u64>(1, u32::MAX).unwrap();
+        let slot = Bytes::new(1);
+        let writer = {
+            let slot = slot.clone();
+            thread::spawn(move || {
+                for value in 1..=2 {
+                    while producer.room(1).unwrap() == 0 {
+                        thread::yield_now();
+                    }
+                    slot.touch(0);
+                    producer.push(value).unwrap().unwrap();
+                    producer.publish();
+                }
+            })
+        };
+        for value in 1..=2 {
+            while consumer.ready().unwrap() == 0 {
+                thread::yield_now();
+            }
+            let mut batch = consumer.take(1).unwrap();
+            slot.touch(0);
+            assert_eq!(batch.next(), Some(value));
+        }
+        writer.join().unwrap();
     });
 }
 

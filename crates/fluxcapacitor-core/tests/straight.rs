@@ -44,6 +44,7 @@ fn packets_that_were_looked_at_are_posted_again() {
     assert_eq!((moved, lens), (6, vec![60, 61, 62, 63, 64, 65]));
     lane.fill.publish();
     assert_eq!(peer.fill.occupancy(), 6);
+    assert_eq!(peer.rx.room(u32::MAX).unwrap(), SIZES.rx, "their slots are the peer's again");
     assert_eq!((umem.census().user, umem.census().rx), (2, 6));
 }
 
