@@ -1,0 +1,18 @@
+//! `cargo xtask`: what a maintainer runs besides `cargo test`.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod mutants;
+mod workspace;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run().map_or_else(
+        |error| {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
