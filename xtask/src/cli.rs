@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::mutants;
+use crate::{cross, mutants};
 
 /// What a maintainer runs besides `cargo test`.
 ///
@@ -17,13 +17,22 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Break the library in small ways, and see that the tests notice each
+    ///
+    /// A mutant is a file in xtask/mutants: what is replaced, what goes wrong then, and which tests must fail.
+    /// It is built from a copy of the workspace in the target directory.
     Mutants(mutants::Options),
+    /// Check or test the library for another system, on this one
+    ///
+    /// Wants nightly, a Debian's apt, and root or unprivileged user namespaces. What it fetches is kept in
+    /// CROSS_HOME (~/.cache/fluxcapacitor-cross), up to 2 GB for a system; nothing else is changed.
+    Cross(cross::Options),
 }
 
 /// Runs the task that was named.
 pub fn run() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Mutants(options) => mutants::run(&options),
+        Task::Cross(options) => cross::run(&options),
     }
 }
 

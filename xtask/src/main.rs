@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod cross;
 mod mutants;
 mod workspace;
 

@@ -1,7 +1,8 @@
 //! Where things are, and how programs are run there.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -23,11 +24,24 @@ pub fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
 }
 
+/// Runs a program to its end, with what it says to our own output; an error if it fails.
+pub fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot run {}", shown(command)))?;
+    ensure!(status.success(), "{status} of {}", shown(command));
+    Ok(())
+}
+
 /// Runs a program to its end and gives its standard output; an error, with what it said, if it fails.
 pub fn read(command: &mut Command) -> Result<String> {
     let Output { status, stdout, stderr } =
-        command.output().with_context(|| format!("cannot run {command:?}"))?;
+        command.output().with_context(|| format!("cannot run {}", shown(command)))?;
     let said = String::from_utf8_lossy(&stderr);
-    ensure!(status.success(), "{command:?} failed: {status}\n{said}");
-    String::from_utf8(stdout).with_context(|| format!("{command:?} does not speak UTF-8"))
+    ensure!(status.success(), "{status} of {}\n{said}", shown(command));
+    String::from_utf8(stdout).with_context(|| format!("{} does not say UTF-8", shown(command)))
+}
+
+/// A program and its arguments, as one would type them.
+fn shown(command: &Command) -> String {
+    let words = iter::once(command.get_program()).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
