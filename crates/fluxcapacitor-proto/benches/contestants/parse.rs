@@ -3,58 +3,50 @@
 use std::hint::black_box;
 use std::net::IpAddr;
 
-use criterion::Criterion;
 use etherparse as ep;
 use fluxcapacitor_proto::{EtherType, Ethernet, FlowKey, IpProtocol, Ipv4, Ipv6, Tcp, Udp};
 use pnet_packet::{self as pn, Packet};
 use smoltcp::wire as st;
 
-use crate::packet;
+use super::{Judge, packet};
 
 /// What is read of a packet: protocol, ports, payload.
 type Read<'a> = Option<(u16, u16, &'a [u8])>;
 /// The five-tuple.
 type Five = Option<(IpAddr, IpAddr, u16, u16, u8)>;
 
-pub fn rows(c: &mut Criterion) {
-    let tcp = packet::tcp4(512);
-    let udp = packet::udp6(512);
-    let mut group = c.benchmark_group("parse Ethernet/IPv4/TCP");
-    type Parse = for<'a> fn(&'a [u8]) -> Read<'a>;
-    let parsers: [(&str, Parse); 4] =
-        [("fluxcapacitor", ours_4), ("etherparse", ep_4), ("smoltcp", st_4), ("pnet", pn_4)];
-    for (name, parse) in parsers {
-        assert_eq!(parse(&tcp).unwrap(), (40000, 443, &tcp[54..]));
-        let _ = name;
-    }
-    group.bench_function("fluxcapacitor", |b| b.iter(|| ours_4(black_box(&tcp))));
-    group.bench_function("etherparse", |b| b.iter(|| ep_4(black_box(&tcp))));
-    group.bench_function("smoltcp", |b| b.iter(|| st_4(black_box(&tcp))));
-    group.bench_function("pnet", |b| b.iter(|| pn_4(black_box(&tcp))));
-    group.finish();
+/// A parser, whatever the frame's lifetime.
+type Parse = for<'a> fn(&'a [u8]) -> Read<'a>;
 
-    let mut group = c.benchmark_group("parse Ethernet/IPv6/UDP");
-    for parse in [ours_6, ep_6, st_6, pn_6] as [Parse; 4] {
-        assert_eq!(parse(&udp).unwrap(), (40000, 443, &udp[62..]));
+pub fn rows(judge: &mut impl Judge) {
+    let tcp = packet::tcp4(512);
+    let row = "parse Ethernet/IPv4/TCP";
+    for parse in [ours_4, ep_4, st_4, pn_4] as [Parse; 4] {
+        assert_eq!(parse(&tcp), Some((40000, 443, &tcp[54..])));
     }
-    group.bench_function("fluxcapacitor", |b| b.iter(|| ours_6(black_box(&udp))));
-    group.bench_function("etherparse", |b| b.iter(|| ep_6(black_box(&udp))));
-    group.bench_function("smoltcp", |b| b.iter(|| st_6(black_box(&udp))));
-    group.bench_function("pnet", |b| b.iter(|| pn_6(black_box(&udp))));
-    group.finish();
+    judge.row(row, "fluxcapacitor", || ours_4(black_box(&tcp)));
+    judge.row(row, "etherparse", || ep_4(black_box(&tcp)));
+    judge.row(row, "smoltcp", || st_4(black_box(&tcp)));
+    judge.row(row, "pnet", || pn_4(black_box(&tcp)));
+
+    let udp = packet::udp6(512);
+    let row = "parse Ethernet/IPv6/UDP";
+    for parse in [ours_6, ep_6, st_6, pn_6] as [Parse; 4] {
+        assert_eq!(parse(&udp), Some((40000, 443, &udp[62..])));
+    }
+    judge.row(row, "fluxcapacitor", || ours_6(black_box(&udp)));
+    judge.row(row, "etherparse", || ep_6(black_box(&udp)));
+    judge.row(row, "smoltcp", || st_6(black_box(&udp)));
+    judge.row(row, "pnet", || pn_6(black_box(&udp)));
 
     for (row, frame) in [("five-tuple IPv4/TCP", &tcp), ("five-tuple IPv6/UDP", &udp)] {
-        let mut group = c.benchmark_group(row);
         let flow = FlowKey::of(frame).unwrap();
         let five = (flow.source(), flow.destination(), 40000, 443, flow.protocol().0);
         assert_eq!([five_ep(frame), five_st(frame), five_pn(frame)], [Some(five); 3]);
-        group.bench_function("fluxcapacitor", |b| {
-            b.iter(|| FlowKey::of(black_box(frame)));
-        });
-        group.bench_function("etherparse", |b| b.iter(|| five_ep(black_box(frame))));
-        group.bench_function("smoltcp", |b| b.iter(|| five_st(black_box(frame))));
-        group.bench_function("pnet", |b| b.iter(|| five_pn(black_box(frame))));
-        group.finish();
+        judge.row(row, "fluxcapacitor", || FlowKey::of(black_box(frame)));
+        judge.row(row, "etherparse", || five_ep(black_box(frame)));
+        judge.row(row, "smoltcp", || five_st(black_box(frame)));
+        judge.row(row, "pnet", || five_pn(black_box(frame)));
     }
 }
 

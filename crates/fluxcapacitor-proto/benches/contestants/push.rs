@@ -3,14 +3,14 @@
 use std::hint::black_box;
 use std::net::Ipv4Addr;
 
-use criterion::Criterion;
 use etherparse as ep;
 use fluxcapacitor_proto::encap::{self, Endpoints, VxlanTunnel};
 use fluxcapacitor_proto::{MacAddr, SliceBuffer, VlanTag};
 use pnet_packet as pn;
 use smoltcp::wire as st;
 
-use crate::packet::{self, Ring};
+use super::Judge;
+use super::packet::{self, Ring};
 
 const ROOM: usize = 64;
 const A: [u8; 6] = [2, 0, 0, 0, 0, 1];
@@ -18,7 +18,7 @@ const B: [u8; 6] = [2, 0, 0, 0, 0, 2];
 
 type Push = fn(&mut [u8], usize) -> Option<()>;
 
-pub fn rows(c: &mut Criterion) {
+pub fn rows(judge: &mut impl Judge) {
     let frame = packet::tcp4(446);
     let mut room = vec![0; ROOM];
     room.extend_from_slice(&frame);
@@ -28,38 +28,25 @@ pub fn rows(c: &mut Criterion) {
         room
     };
 
-    let mut group = c.benchmark_group("VLAN push");
-    assert!([ep_vlan, pn_vlan].into_iter().all(|theirs| after(theirs) == after(ours_vlan)));
     macro_rules! row {
-        ($name:literal, $push:ident) => {
-            group.bench_function($name, |b| {
-                let mut ring = Ring::new(&room);
-                b.iter(|| $push(black_box(ring.next()), black_box(ROOM)));
-            });
+        ($row:literal, $name:literal, $push:ident) => {
+            let mut ring = Ring::new(&room);
+            judge.row($row, $name, || $push(black_box(ring.next()), black_box(ROOM)));
         };
     }
-    row!("fluxcapacitor", ours_vlan);
-    row!("etherparse", ep_vlan);
-    row!("pnet", pn_vlan);
-    group.finish();
 
-    let mut group = c.benchmark_group("VXLAN encapsulation");
+    assert!([ep_vlan, pn_vlan].into_iter().all(|theirs| after(theirs) == after(ours_vlan)));
+    row!("VLAN push", "fluxcapacitor", ours_vlan);
+    row!("VLAN push", "etherparse", ep_vlan);
+    row!("VLAN push", "pnet", pn_vlan);
+
     assert!(
         [ep_vxlan, st_vxlan, pn_vxlan].into_iter().all(|theirs| after(theirs) == after(ours_vxlan))
     );
-    macro_rules! row {
-        ($name:literal, $push:ident) => {
-            group.bench_function($name, |b| {
-                let mut ring = Ring::new(&room);
-                b.iter(|| $push(black_box(ring.next()), black_box(ROOM)));
-            });
-        };
-    }
-    row!("fluxcapacitor", ours_vxlan);
-    row!("etherparse", ep_vxlan);
-    row!("smoltcp", st_vxlan);
-    row!("pnet", pn_vxlan);
-    group.finish();
+    row!("VXLAN encapsulation", "fluxcapacitor", ours_vxlan);
+    row!("VXLAN encapsulation", "etherparse", ep_vxlan);
+    row!("VXLAN encapsulation", "smoltcp", st_vxlan);
+    row!("VXLAN encapsulation", "pnet", pn_vxlan);
 }
 
 /// `encap::push_vlan`.

@@ -3,20 +3,20 @@
 use std::hint::black_box;
 use std::net::Ipv4Addr;
 
-use criterion::{BenchmarkId, Criterion};
 use etherparse as ep;
 use fluxcapacitor_proto::{EthHeader, Ipv4, Tcp};
 use pnet_packet as pn;
 use smoltcp::wire as st;
 
-use crate::packet::{self, Ring};
+use super::Judge;
+use super::packet::{self, Ring};
 
 type Rewrite = fn(&mut [u8], Ipv4Addr, u16) -> Option<()>;
 
-pub fn rows(c: &mut Criterion) {
+pub fn rows(judge: &mut impl Judge) {
     for payload in [10, 1446] {
-        let mut group = c.benchmark_group("NAT rewrite");
         let frame = packet::tcp4(payload);
+        let row = &format!("NAT rewrite of {} bytes", frame.len());
         let after = |rewrite: Rewrite| {
             let mut frame = frame.clone();
             rewrite(&mut frame, [192, 0, 2, 1].into(), 5000).unwrap();
@@ -28,13 +28,11 @@ pub fn rows(c: &mut Criterion) {
         let mut port = 0u16;
         macro_rules! row {
             ($name:literal, $rewrite:ident) => {
-                group.bench_function(BenchmarkId::new($name, frame.len()), |b| {
-                    let mut ring = Ring::new(&frame);
-                    b.iter(|| {
-                        port = port.wrapping_add(1);
-                        let address = Ipv4Addr::from_bits(0xc000_0200 | u32::from(port & 0xff));
-                        $rewrite(black_box(ring.next()), black_box(address), port)
-                    });
+                let mut ring = Ring::new(&frame);
+                judge.row(row, $name, || {
+                    port = port.wrapping_add(1);
+                    let address = Ipv4Addr::from_bits(0xc000_0200 | u32::from(port & 0xff));
+                    $rewrite(black_box(ring.next()), black_box(address), port)
                 });
             };
         }
@@ -42,7 +40,6 @@ pub fn rows(c: &mut Criterion) {
         row!("etherparse", ep_nat);
         row!("smoltcp", st_nat);
         row!("pnet", pn_nat);
-        group.finish();
     }
 }
 
