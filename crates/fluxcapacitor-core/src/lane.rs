@@ -66,6 +66,7 @@ pub struct OpenLane {
 
 /// Why a bind was refused.
 #[derive(Debug)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "the simulator has fewer"))]
 pub(crate) enum Refusal {
     /// `EBUSY`: the queue has, or had until a moment ago, another socket.
     Busy,

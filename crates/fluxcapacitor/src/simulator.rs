@@ -24,3 +24,5 @@ pub mod control {
         Captured, Counters, Fault, LinkConfig, Live, Nic, NicConfig, Profile, Rule, World,
     };
 }
+
+pub mod pcap;

@@ -205,6 +205,11 @@ impl Nic {
         self.shared.with(|state| state.inject(self.id, Some(queue), packet));
     }
 
+    /// Lets a packet arrive when `delay` has passed, on the queue that its flow hashes to.
+    pub fn inject_after(&self, delay: Duration, packet: &[u8]) {
+        self.shared.with(|state| state.inject_after(self.id, delay, packet));
+    }
+
     /// Takes the oldest packet that it has sent, if it is linked to no other NIC.
     pub fn transmitted(&self) -> Option<Vec<u8>> {
         self.with(|nic| nic.transmitted.pop_front())

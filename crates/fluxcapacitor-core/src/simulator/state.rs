@@ -34,6 +34,8 @@ pub(crate) struct SocketId(u64);
 pub(super) enum Event {
     /// A packet comes to a NIC; from the peer's tx queue, if a queue sent it.
     Arrive { nic: NicId, from_queue: Option<u32>, packet: Vec<u8> },
+    /// A packet comes from outside of the world.
+    Inject { nic: NicId, packet: Vec<u8> },
     /// A program sends a packet back out of the NIC that it came in by (`XDP_TX`).
     Bounce { nic: NicId, queue: u32, packet: Vec<u8> },
     /// A packet has left, and the kernel is done with its frame.
@@ -117,6 +119,7 @@ impl State {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Arrive { nic, from_queue, packet } => self.arrive(nic, from_queue, packet),
+            Event::Inject { nic, packet } => self.inject(nic, None, &packet),
             Event::Bounce { nic, queue, packet } => self.wire(nic, Some(queue), packet),
             Event::Complete { socket, addr } => {
                 if let Some(socket) = self.sockets.get_mut(&socket) {

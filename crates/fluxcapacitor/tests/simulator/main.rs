@@ -4,6 +4,7 @@
 mod bench;
 mod bind;
 mod faults;
+mod pcap;
 mod program;
 mod queues;
 mod statistics;

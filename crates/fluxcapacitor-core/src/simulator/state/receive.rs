@@ -1,5 +1,7 @@
 //! From the wire to the program, and from there to a socket or to the host's stack.
 
+use std::time::Duration;
+
 use super::super::clock::nanoseconds;
 use super::super::program::{Ingress, Verdict};
 use super::super::rss;
@@ -60,6 +62,12 @@ impl State {
                 self.clock.schedule(at, Event::Arrive { nic, from_queue: queue, packet });
             }
         }
+    }
+
+    /// The same, when `delay` has passed. Rules are asked then.
+    pub(in crate::simulator) fn inject_after(&mut self, nic: NicId, delay: Duration, bytes: &[u8]) {
+        let at = self.clock.now().saturating_add(nanoseconds(delay));
+        self.clock.schedule(at, Event::Inject { nic, packet: bytes.to_vec() });
     }
 
     /// `xsk_rcv`, `xsk_rcv_check` (net/xdp/xsk.c).
