@@ -70,8 +70,8 @@ pub fn run(options: &Options) -> Result<()> {
             let gcc = "s390x-linux-gnu-gcc";
             set_compiler(&mut cargo, system, gcc, "s390x-linux-gnu-ar");
             set(&mut cargo, system, "LINKER", gcc);
-            let qemu = format!("timeout {TIME_MAX_S} qemu-s390x-static -L /usr/s390x-linux-gnu");
-            set(&mut cargo, system, "RUNNER", &qemu);
+            let runner = format!("timeout {TIME_MAX_S} qemu-s390x-static -L /usr/s390x-linux-gnu");
+            set(&mut cargo, system, "RUNNER", &runner);
             workspace::run(&mut cargo)
         }
         System::Windows => {
