@@ -9,6 +9,8 @@ use std::str::FromStr;
 pub enum Backend {
     /// Simulated interfaces, on any system.
     Simulator,
+    /// Simulated interfaces whose driver copies nothing, on any system.
+    SimulatorZeroCopy,
     /// The kernel's veth, XDP in the driver, copy mode.
     VethNative,
     /// The kernel's veth, XDP on socket buffers.
@@ -17,12 +19,13 @@ pub enum Backend {
 
 impl Backend {
     /// All that `expected.toml` may speak of.
-    pub const ALL: &[Self] = &[Self::Simulator, Self::VethNative, Self::VethGeneric];
+    pub const ALL: &[Self] =
+        &[Self::Simulator, Self::SimulatorZeroCopy, Self::VethNative, Self::VethGeneric];
 
     /// Those that this build can run on.
     pub fn available() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|backend| match backend {
-            Self::Simulator => false,
+            Self::Simulator | Self::SimulatorZeroCopy => true,
             Self::VethNative | Self::VethGeneric => cfg!(target_os = "linux"),
         })
     }
@@ -32,6 +35,7 @@ impl Backend {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Simulator => "simulator",
+            Self::SimulatorZeroCopy => "simulator-zero-copy",
             Self::VethNative => "veth-native",
             Self::VethGeneric => "veth-generic",
         }
@@ -40,7 +44,7 @@ impl Backend {
     /// Whether the other end of the rings is a kernel.
     #[must_use]
     pub const fn is_kernel(self) -> bool {
-        !matches!(self, Self::Simulator)
+        !matches!(self, Self::Simulator | Self::SimulatorZeroCopy)
     }
 }
 

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use fluxcapacitor::builder::BusyPoll;
 use fluxcapacitor::granted::BusyPollGrant;
+use fluxcapacitor::simulator::control::World;
 use fluxcapacitor::umem::UmemRegion;
 use fluxcapacitor::{FluxBuilder, FluxRaw, Result};
+#[cfg(target_os = "linux")]
 use fluxcapacitor_testbed::End;
 
 use crate::backend::Backend;
@@ -27,7 +29,7 @@ pub struct Bench<'f> {
     fixture: &'f dyn Fixture,
     backend: Backend,
     busy: bool,
-    /// The program that becomes a [`Victim`](crate::victim::Victim).
+    /// The program that becomes a victim.
     program: &'f Path,
     umems: Mutex<Vec<UmemRegion>>,
     /// Forged descriptors that may come back completed.
@@ -58,7 +60,7 @@ impl<'f> Bench<'f> {
         self.backend
     }
 
-    /// The program that [`be_if_asked`](crate::victim::be_if_asked) stands at the beginning of.
+    /// The program that `victim::be_if_asked` stands at the beginning of.
     #[must_use]
     pub const fn program(&self) -> &Path {
         self.program
@@ -146,8 +148,17 @@ impl<'f> Bench<'f> {
     ///
     /// # Errors
     /// [`Stop::NotRun`] where there is none.
+    #[cfg(target_os = "linux")]
     pub fn kernel(&self, side: Side) -> Outcome<&End> {
         self.port(side).end().ok_or(Stop::NotRun(Reason::KernelOnly))
+    }
+
+    /// The world that the ports are in.
+    ///
+    /// # Errors
+    /// [`Stop::NotRun`] where that is this one.
+    pub fn world(&self) -> Outcome<&World> {
+        self.fixture.world().ok_or(Stop::NotRun(Reason::SimulatorOnly))
     }
 
     /// Waits until `condition` holds.

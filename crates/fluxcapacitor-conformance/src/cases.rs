@@ -5,7 +5,10 @@ mod basic;
 mod busy;
 mod conservation;
 mod descriptors;
+mod faults;
 mod forged;
+#[cfg_attr(not(target_os = "linux"), path = "cases/no_kernel.rs")]
+mod kernel;
 mod link;
 mod program;
 mod reconnect;
@@ -95,7 +98,7 @@ pub const CASES: &[Case] = &[
     not_run("HW_SW_MAX_RING_SIZE", Reason::Driver),
     // Ours.
     ports("CONSERVATION", conservation::everywhere),
-    ports("RECONNECT", reconnect::lanes).queues(reconnect::QUEUES),
+    ports("RECONNECT", kernel::lanes).queues(5),
     ports("RECONNECT_SOCKETS", reconnect::sockets),
     Case { name: "INDEX_WRAP", body: Body::Heap(wrap::indices) },
     not_run("SHARED_UMEM_TWO_PORTS", Reason::NeedsEngine),
@@ -108,14 +111,16 @@ pub const CASES: &[Case] = &[
     ports("WAKEUP", wakeup::counted),
     ports("WAKEUP_ALWAYS", wakeup::without_need_wakeup).busy(),
     ports("QUEUE_BUSY", busy::queue).queues(busy::QUEUES),
+    ports("QUEUE_BUSY_LANE", kernel::queue).queues(2),
     ports("PROGRAM_BUSY", busy::program).queues(2),
-    ports("PROGRAM_BUSY_KILLED", busy::killed),
+    ports("PROGRAM_BUSY_OTHERS", kernel::program).queues(2),
+    ports("PROGRAM_BUSY_KILLED", kernel::killed),
     ports("LINK_DOWN", link::down),
     ports("LINK_GONE", link::gone),
-    ports("LINK_GONE_NAMESPACE", link::namespace_gone),
+    ports("LINK_GONE_NAMESPACE", kernel::namespace_gone),
     not_run("RULES", Reason::NeedsRules),
     Case { name: "FORGED_PEER", body: Body::Heap(forged::peer) },
-    not_run("FAULTS", Reason::SimulatorOnly),
+    ports("FAULTS", faults::repeatable),
 ];
 
 impl Case {

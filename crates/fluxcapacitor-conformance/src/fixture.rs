@@ -1,15 +1,19 @@
 //! Two connected ports, for each kind of backend.
 
+mod simulator;
+#[cfg(target_os = "linux")]
 mod veth;
 
 use std::fmt;
 use std::time::Duration;
 
+use fluxcapacitor::simulator::control::World;
 use fluxcapacitor::{FluxBuilder, FluxRaw, Granted};
+#[cfg(target_os = "linux")]
 use fluxcapacitor_testbed::End;
 
 use crate::backend::Backend;
-use crate::verdict::{Outcome, Stop};
+use crate::verdict::Outcome;
 
 /// One of the two ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +52,13 @@ pub trait Fixture: Sync {
     /// Takes a port off the machine, sockets or not. Its peer may go with it.
     ///
     /// # Errors
-    /// [`Stop::Failed`] if it has gone before.
+    /// [`Stop::Failed`](crate::verdict::Stop::Failed) if it has gone before.
     fn remove(&self, side: Side) -> Outcome;
+
+    /// The world that it is in, if that is simulated: for what goes wrong there.
+    fn world(&self) -> Option<&World> {
+        None
+    }
 }
 
 /// An interface.
@@ -66,7 +75,7 @@ pub trait Port: Sync {
     /// Whether a socket was granted what the backend stands for; if not, what else.
     ///
     /// # Errors
-    /// [`Stop::Failed`], with what was granted instead.
+    /// [`Stop::Failed`](crate::verdict::Stop::Failed), with what was granted instead.
     fn is_as_promised(&self, granted: &Granted) -> Outcome;
 
     /// Its hardware address.
@@ -75,47 +84,50 @@ pub trait Port: Sync {
     /// Packets up to now, by its own count.
     ///
     /// # Errors
-    /// [`Stop::Failed`] if it is gone.
+    /// [`Stop::Failed`](crate::verdict::Stop::Failed) if it is gone.
     fn counts(&self) -> Outcome<Counts>;
 
     /// Whether an XDP program is on it.
     ///
     /// # Errors
-    /// [`Stop::Failed`] if it is gone.
+    /// [`Stop::Failed`](crate::verdict::Stop::Failed) if it is gone.
     fn has_program(&self) -> Outcome<bool>;
 
     /// Sets the longest packet that it sends and receives, in bytes without the Ethernet header.
     ///
     /// # Errors
-    /// [`Stop::NotRun`] where that is fixed.
+    /// [`Stop::NotRun`](crate::verdict::Stop::NotRun) where that is fixed.
     fn set_mtu(&self, bytes: u32) -> Outcome;
 
     /// Switches it off.
     ///
     /// # Errors
-    /// [`Stop::Failed`] if it is gone.
+    /// [`Stop::Failed`](crate::verdict::Stop::Failed) if it is gone.
     fn set_down(&self) -> Outcome;
 
     /// Switches it on, and waits until packets flow.
     ///
     /// # Errors
-    /// [`Stop::Failed`] if it is gone.
+    /// [`Stop::Failed`](crate::verdict::Stop::Failed) if it is gone.
     fn set_up(&self) -> Outcome;
 
     /// Has it receive a packet that no AF_XDP socket has sent.
     ///
     /// # Errors
-    /// [`Stop::Failed`] if it cannot receive now.
+    /// [`Stop::Failed`](crate::verdict::Stop::Failed) if it cannot receive now.
     fn inject(&self, packet: &[u8]) -> Outcome;
 
     /// The next packet that reached the host's stack, if one does within `timeout`.
     ///
     /// # Errors
-    /// [`Stop::Failed`] if it is gone.
+    /// [`Stop::Failed`](crate::verdict::Stop::Failed) if it is gone.
     fn passed(&self, timeout: Duration) -> Outcome<Option<Vec<u8>>>;
 
     /// The veth end that it is, if it is one: for what only a kernel has.
-    fn end(&self) -> Option<&End>;
+    #[cfg(target_os = "linux")]
+    fn end(&self) -> Option<&End> {
+        None
+    }
 }
 
 /// Packets that a port has counted.
@@ -123,6 +135,8 @@ pub trait Port: Sync {
 pub struct Counts {
     /// Received, also those that were dropped later.
     pub rx_packets: u64,
+    /// Dropped by the driver, for want of a frame among other things.
+    pub rx_dropped: u64,
     /// Sent.
     pub tx_packets: u64,
 }
@@ -130,13 +144,18 @@ pub struct Counts {
 /// Makes two connected ports of `queues` queues each.
 ///
 /// # Errors
-/// [`Stop::Failed`] if the machine does not let us, or this build lacks the backend.
+/// [`Stop::Failed`](crate::verdict::Stop::Failed) if the machine does not let us, or this build lacks the backend.
 pub fn make(backend: Backend, queues: u32) -> Outcome<Box<dyn Fixture>> {
     match backend {
+        Backend::Simulator | Backend::SimulatorZeroCopy => {
+            Ok(Box::new(simulator::Simulated::make(backend, queues)?))
+        }
+        #[cfg(target_os = "linux")]
         Backend::VethNative | Backend::VethGeneric => {
             Ok(Box::new(veth::Veth::make(backend, queues)?))
         }
-        Backend::Simulator => Err(Stop::failed("built without the simulator")),
+        #[cfg(not(target_os = "linux"))]
+        backend => Err(crate::verdict::Stop::failed(format!("no {backend} on this system"))),
     }
 }
 

@@ -16,23 +16,18 @@
 //! - [`cases`]: the table of all cases, and their bodies by group
 //! - [`run`](mod@run): runs cases, each with a watchdog
 //! - [`verdict`]: how a case ended; [`expected`]: how it was to end
-//! - [`victim`]: a process that is killed in the middle
+//! - `victim`: a process that is killed in the middle (Linux)
 //!
-//! The backends that there are so far need Linux: elsewhere the crate reads the list and runs nothing.
+//! The simulator runs everywhere; the other backends need Linux.
 
 #![forbid(unsafe_code)]
 
 pub mod backend;
-#[cfg(target_os = "linux")]
 pub mod bench;
-#[cfg(target_os = "linux")]
 pub mod cases;
 pub mod expected;
-#[cfg(target_os = "linux")]
 pub mod fixture;
-#[cfg(target_os = "linux")]
 pub mod run;
-#[cfg(target_os = "linux")]
 pub mod traffic;
 pub mod verdict;
 #[cfg(target_os = "linux")]

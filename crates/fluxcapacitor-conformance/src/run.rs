@@ -34,7 +34,7 @@ pub struct Run {
 
 /// Runs `cases` on a backend, plain and, where they have that variant, with busy polling.
 ///
-/// `program` is one that begins with [`be_if_asked`](crate::victim::be_if_asked). `each` sees every run as it
+/// `program` is one that begins with `victim::be_if_asked`. `each` sees every run as it
 /// ends. A case that hangs is the last: nothing can end its thread but the end of the process.
 pub fn run<'c>(
     backend: Backend,

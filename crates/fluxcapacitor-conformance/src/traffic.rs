@@ -156,6 +156,18 @@ impl Bench<'_> {
         self.counted(from, before, packets.len() as u64)
     }
 
+    /// Packets that were dropped before they came to `receiver`: by its socket, or by the driver where that
+    /// receives straight into frames.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`].
+    pub fn dropped(&self, side: Side, receiver: &FluxRaw) -> Outcome<u64> {
+        if receiver.granted().zero_copy {
+            return Ok(self.port(side).counts()?.rx_dropped);
+        }
+        Ok(receiver.statistics()?.rx_dropped)
+    }
+
     /// What the sending and the receiving port have counted.
     ///
     /// # Errors

@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use fluxcapacitor_conformance::backend::Backend;
+use fluxcapacitor_conformance::cases::{CASES, Case};
+use fluxcapacitor_conformance::expected::{COMMITTED, Expected};
+use fluxcapacitor_conformance::run;
+
+use crate::report;
 
 /// Runs the cases that every backend must pass, and holds what comes out against expected.toml.
 ///
@@ -12,7 +17,8 @@ use fluxcapacitor_conformance::backend::Backend;
 #[derive(Debug, Parser)]
 #[command(name = "conformance", version)]
 struct Cli {
-    /// What to run on: simulator, veth-native, veth-generic; several, or none for all that there are
+    /// What to run on: simulator, simulator-zero-copy, veth-native, veth-generic; several, or none for all
+    /// that there are
     #[arg(short, long, value_name = "B", value_delimiter = ',', env = "FLUXCAP_BACKEND")]
     backend: Vec<Backend>,
 
@@ -37,19 +43,8 @@ pub enum Output {
     Json,
 }
 
-#[cfg(not(target_os = "linux"))]
+/// Runs the command that was given.
 pub fn run() -> ExitCode {
-    let Cli { .. } = Cli::parse();
-    eprintln!("no backend runs on this system");
-    ExitCode::from(2)
-}
-
-#[cfg(target_os = "linux")]
-pub fn run() -> ExitCode {
-    use fluxcapacitor_conformance::cases::{CASES, Case};
-
-    use crate::report;
-
     let Cli { mut backend, case, output, list } = Cli::parse();
     if let Some(stranger) = case.iter().find(|name| !CASES.iter().any(|case| case.name == **name)) {
         eprintln!("no case {stranger}; --list names them");
@@ -70,23 +65,14 @@ pub fn run() -> ExitCode {
         eprintln!("{missing}: this build or this system has no such backend");
         return ExitCode::from(2);
     }
+    #[cfg(target_os = "linux")]
     if backend.iter().any(|backend| backend.is_kernel()) && !fluxcapacitor_testbed::permitted() {
         return ExitCode::from(3);
     }
     execute(&backend, &chosen, output)
 }
 
-#[cfg(target_os = "linux")]
-fn execute(
-    backends: &[Backend],
-    cases: &[&fluxcapacitor_conformance::cases::Case],
-    output: Output,
-) -> ExitCode {
-    use fluxcapacitor_conformance::expected::{COMMITTED, Expected};
-    use fluxcapacitor_conformance::run;
-
-    use crate::report;
-
+fn execute(backends: &[Backend], cases: &[&Case], output: Output) -> ExitCode {
     let (expected, program) = match (Expected::parse(COMMITTED), std::env::current_exe()) {
         (Ok(expected), Ok(program)) => (expected, program),
         (Err(error), _) => return failed(&error),
@@ -101,7 +87,6 @@ fn execute(
     report::print(&runs, &strangers, backends, output)
 }
 
-#[cfg(target_os = "linux")]
 fn failed(why: &str) -> ExitCode {
     eprintln!("{why}");
     ExitCode::FAILURE

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod cli;
-#[cfg(target_os = "linux")]
 mod report;
 
 fn main() -> std::process::ExitCode {
