@@ -22,7 +22,6 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// See real packets cross two AF_XDP sockets on this machine, and not one lost
     Demo(demo::Options),
     /// Receive and drop
     Rxdrop(RunOptions),

@@ -1,9 +1,10 @@
-//! `fluxcap demo`: real packets across two AF_XDP sockets, and where each of them went.
+//! `fluxcap demo`: packets across two AF_XDP sockets, and where each of them went.
 
 mod display;
 mod forwarder;
 mod generator;
 mod packet;
+mod platform;
 mod side;
 mod verdict;
 mod wire;
@@ -13,18 +14,23 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::cli::seconds;
-use crate::report::Output;
+use crate::report::{self, Output};
+use crate::simulated;
 use crate::stop::Stop;
 use display::Display;
+use platform::Ran;
 use side::Workers;
 use verdict::Verdict;
-use wire::Wire;
+use wire::{Opened, Wire};
 
-/// See real packets cross two AF_XDP sockets on this machine, and not one lost
+/// See packets cross two AF_XDP sockets on this machine, and not one lost
 ///
 /// Makes two network namespaces and a veth pair between them, sends numbered packets from one side,
 /// swaps their MAC addresses on the other, and checks what comes back: contents, order and count,
 /// against its own books and the interfaces' counters. Nothing is left behind, however it ends.
+///
+/// Where the kernel is out of reach, for want of a privilege or because it is not Linux, two simulated
+/// interfaces take the place of the veth pair. It says which of the two it ran on.
 #[derive(Debug, Args)]
 pub struct Options {
     /// For how long to send
@@ -54,37 +60,37 @@ pub struct Options {
 /// What to run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Backend {
-    /// This machine's kernel, where that is permitted
+    /// This machine's kernel, where that is permitted; elsewhere the simulator
     Auto,
-    /// This machine's kernel
+    /// This machine's kernel, or not at all
     Kernel,
-    /// A simulated kernel; not part of this version yet
+    /// Simulated interfaces, on every system, without privilege
     Simulator,
 }
 
 /// Runs the demo; fails if a packet or a frame is missing.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    if options.backend == Backend::Simulator {
-        anyhow::bail!(
-            "this version has no simulator yet; --backend kernel runs on this machine's kernel"
-        );
+    let Opened { wire, near, far, platform } = Wire::open(options.backend)?;
+    if let Some(why) = &platform.why_not_kernel {
+        report::say(format!("not on this machine's kernel: {why}"));
     }
-    let wire = Wire::new()?;
-    let (near, far) = wire.open()?;
-    let granted = format!("{}  <->  {}", near.granted(), far.granted());
+    if platform.backend == Ran::Simulator {
+        report::say(simulated::WORTH);
+    }
 
-    let mut display = Display::new(options.output, &granted)?;
+    let mut display = Display::new(options.output, &platform)?;
     let before = wire.counters()?;
     let stop = Stop::new(Some(options.seconds))?;
     let workers = Workers::start(near, far, wire.addresses(), options)?;
     while !workers.is_ended() && !stop.is_due(stop.elapsed()) {
         std::thread::sleep(display.pause().min(options.seconds.saturating_sub(stop.elapsed())));
-        display.show(stop.elapsed(), &workers)?;
+        display.show(stop.elapsed(), &workers, &platform)?;
     }
     let sent_for = stop.elapsed();
     let ended = workers.stop()?;
-    let verdict = Verdict::new(&ended, wire.counters()?.since(&before), sent_for);
-    display.verdict(&verdict, &granted)?;
+    let counted = wire.counters()?.since(&before);
+    let verdict = Verdict::new(&ended, counted, sent_for, platform);
+    display.verdict(&verdict)?;
     if !verdict.passed() {
         anyhow::bail!("packets or frames are missing");
     }

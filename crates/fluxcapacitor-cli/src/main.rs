@@ -6,6 +6,7 @@ mod demo;
 mod exit;
 mod report;
 mod run;
+mod simulated;
 mod stop;
 
 fn main() -> std::process::ExitCode {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use fluxcapacitor::umem::Census;
 use serde::Serialize;
 
+use super::platform::{Platform, Ran};
 use super::side::{Side, Snapshot, Workers};
 use super::verdict::Verdict;
 use crate::report::Output;
@@ -29,6 +30,7 @@ pub struct Display {
 /// One line of JSON while it runs. The names are stable.
 #[derive(Debug, Serialize)]
 struct Line {
+    backend: Ran,
     elapsed_s: f64,
     sent: u64,
     returned: u64,
@@ -38,10 +40,10 @@ struct Line {
 
 impl Display {
     /// Says on what the demo runs.
-    pub fn new(output: Output, granted: &str) -> io::Result<Self> {
+    pub fn new(output: Output, platform: &Platform) -> io::Result<Self> {
         let terminal = io::stdout().is_terminal();
         if output == Output::Table {
-            writeln!(io::stdout(), "running on {granted}\n")?;
+            writeln!(io::stdout(), "running on {platform}\n")?;
         }
         Ok(Self { output, terminal, drawn: false, before: Default::default() })
     }
@@ -52,12 +54,18 @@ impl Display {
     }
 
     /// Shows how far both sides are.
-    pub fn show(&mut self, elapsed: Duration, workers: &Workers) -> io::Result<()> {
+    pub fn show(
+        &mut self,
+        elapsed: Duration,
+        workers: &Workers,
+        platform: &Platform,
+    ) -> io::Result<()> {
         let sides = [&workers.generator, &workers.forwarder];
         let now = sides.map(Side::snapshot);
         if self.output == Output::Json {
             let (sent, returned) = (now[0].sent, now[0].received);
-            let line = Line { elapsed_s: elapsed.as_secs_f64(), sent, returned, is_final: false };
+            let (backend, elapsed_s) = (platform.backend, elapsed.as_secs_f64());
+            let line = Line { backend, elapsed_s, sent, returned, is_final: false };
             return json(&line);
         }
         let mut stdout = io::stdout().lock();
@@ -102,7 +110,7 @@ impl Display {
     }
 
     /// Says where everything went, and on what it ran.
-    pub fn verdict(&self, verdict: &Verdict, granted: &str) -> io::Result<()> {
+    pub fn verdict(&self, verdict: &Verdict) -> io::Result<()> {
         if self.output == Output::Json {
             return json(verdict);
         }
@@ -122,7 +130,8 @@ impl Display {
             if verdict.interfaces_agree { "agree" } else { "DISAGREE" }
         )?;
         writeln!(stdout, "frames      generator {near}; forwarder {far}: {leaked} leaked")?;
-        writeln!(stdout, "{} on {granted}", if verdict.passed { "PASSED" } else { "FAILED" })
+        let passed = if verdict.passed { "PASSED" } else { "FAILED" };
+        writeln!(stdout, "{passed} on {}", verdict.platform)
     }
 }
 

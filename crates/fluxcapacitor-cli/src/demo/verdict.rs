@@ -5,12 +5,15 @@ use std::time::Duration;
 use fluxcapacitor::umem::Census;
 use serde::Serialize;
 
+use super::platform::Platform;
 use super::side::{BothEnded, Ended};
 use super::wire::WireCounters;
 
 /// The end of the demo. The names are stable.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
+    #[serde(flatten)]
+    pub platform: Platform,
     pub elapsed_s: f64,
     /// Packets that the near side sent: completed, not just submitted.
     pub sent: u64,
@@ -36,17 +39,18 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub fn new(ended: &BothEnded, counted: WireCounters, elapsed: Duration) -> Self {
+    pub fn new(
+        ended: &BothEnded,
+        counted: WireCounters,
+        elapsed: Duration,
+        platform: Platform,
+    ) -> Self {
         let BothEnded { generator, forwarder } = ended;
         let (sent, returned) = (generator.counts.sent, generator.counts.received);
         let lost = sent.saturating_sub(returned);
         let leaked = leaked(generator) + leaked(forwarder);
-        let interfaces = [
-            counted.near.tx_packets,
-            counted.far.rx_packets,
-            counted.far.tx_packets,
-            counted.near.rx_packets,
-        ];
+        let WireCounters { near_tx, far_rx, far_tx, near_rx } = counted;
+        let interfaces = [near_tx, far_rx, far_tx, near_rx];
         let interfaces_agree = interfaces == [sent, sent, returned, returned];
         let (damaged, out_of_order) = (generator.counts.damaged, generator.counts.out_of_order);
         let frames = [generator.raw.census(), forwarder.raw.census()];
@@ -56,6 +60,7 @@ impl Verdict {
             && interfaces_agree;
         let elapsed_s = elapsed.as_secs_f64();
         Self {
+            platform,
             elapsed_s,
             sent,
             returned,

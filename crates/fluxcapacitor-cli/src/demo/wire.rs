@@ -1,15 +1,32 @@
-//! What the demo runs on: two namespaces and a veth pair, held by this process alone.
+//! What the demo runs on: this machine's kernel, or a simulated one.
 
-use anyhow::Context;
-use fluxcapacitor::{FluxBuilder, FluxRaw};
-use fluxcapacitor_testbed::{Counters, End, NetNs, TestbedError, VethPair};
+#[cfg(target_os = "linux")]
+mod kernel;
+mod simulated;
 
+use fluxcapacitor::{Error, FluxRaw};
+
+use super::Backend;
+use super::platform::Platform;
 use crate::exit::NotPermitted;
 
-/// The near end generates, the far end forwards.
+/// Two ends; the near one generates, the far one forwards.
 #[derive(Debug)]
-pub struct Wire {
-    pair: VethPair,
+pub enum Wire {
+    /// A veth pair.
+    #[cfg(target_os = "linux")]
+    Kernel(kernel::Veth),
+    /// Two simulated interfaces.
+    Simulated(simulated::Link),
+}
+
+/// A wire with a socket on each end.
+#[derive(Debug)]
+pub struct Opened {
+    pub wire: Wire,
+    pub near: FluxRaw,
+    pub far: FluxRaw,
+    pub platform: Platform,
 }
 
 /// MAC addresses of both ends.
@@ -19,73 +36,97 @@ pub struct Addresses {
     pub far: [u8; 6],
 }
 
-/// The interfaces' own counters.
+/// The interfaces' own counters, of packets.
 #[derive(Clone, Copy, Debug)]
 pub struct WireCounters {
-    pub near: Counters,
-    pub far: Counters,
+    pub near_tx: u64,
+    pub far_rx: u64,
+    pub far_tx: u64,
+    pub near_rx: u64,
 }
 
-impl Wire {
-    /// Makes it, or says which command would be allowed to.
-    pub fn new() -> anyhow::Result<Self> {
-        let make = || {
-            let (near, far) = (NetNs::new()?, NetNs::new()?);
-            VethPair::create(&near, &far, 1)
-        };
-        let pair = make().map_err(|error: TestbedError| {
-            if error.is_permission() {
-                anyhow::Error::new(NotPermitted(format!(
-                    "{error}\nthis is permitted:\n  {}",
-                    as_root()
-                )))
-            } else {
-                anyhow::Error::new(error).context("making two namespaces and a veth pair")
-            }
-        })?;
-        Ok(Self { pair })
-    }
+/// This system's kernel has not what the demo needs.
+#[derive(Debug)]
+struct Lacking(String);
 
-    /// Opens a socket on each end.
-    pub fn open(&self) -> anyhow::Result<(FluxRaw, FluxRaw)> {
-        let open = |end: &End| -> anyhow::Result<FluxRaw> {
-            let built = end.namespace().run(|| FluxBuilder::new(end.name()).build_raw())?;
-            built.map_err(|error| {
-                if error.is_permission() {
-                    let error =
-                        NotPermitted(format!("{error}\nthis is permitted:\n  {}", as_root()));
-                    return anyhow::Error::new(error);
-                }
-                anyhow::Error::new(error)
-            })
-        };
-        let near = open(self.pair.a()).context("opening the near end")?;
-        let far = open(self.pair.b()).context("opening the far end")?;
-        Ok((near, far))
+impl Wire {
+    /// Makes it and opens both ends, or says what is in the way, and which command would be allowed to.
+    pub fn open(backend: Backend) -> anyhow::Result<Opened> {
+        match backend {
+            Backend::Kernel => kernel(),
+            Backend::Simulator => simulated(None),
+            Backend::Auto => match kernel() {
+                Err(error) if is_out_of_reach(&error) => simulated(Some(format!("{error:#}"))),
+                result => result,
+            },
+        }
     }
 
     /// MAC addresses of both ends.
     pub fn addresses(&self) -> Addresses {
-        Addresses { near: self.pair.a().mac(), far: self.pair.b().mac() }
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Kernel(veth) => veth.addresses(),
+            Self::Simulated(link) => link.addresses(),
+        }
     }
 
     /// The interfaces' own counters.
     pub fn counters(&self) -> anyhow::Result<WireCounters> {
-        Ok(WireCounters { near: self.pair.a().counters()?, far: self.pair.b().counters()? })
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Kernel(veth) => veth.counters(),
+            Self::Simulated(link) => Ok(link.counters()),
+        }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn kernel() -> anyhow::Result<Opened> {
+    let veth = kernel::Veth::new()?;
+    let (near, far) = veth.open()?;
+    let platform = Platform::kernel(near.granted(), far.granted());
+    Ok(Opened { wire: Wire::Kernel(veth), near, far, platform })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn kernel() -> anyhow::Result<Opened> {
+    let why = "this system's kernel has no AF_XDP; Linux has: there, `fluxcap demo` runs on it";
+    Err(Lacking(why.to_owned()).into())
+}
+
+fn simulated(why_not_kernel: Option<String>) -> anyhow::Result<Opened> {
+    let link = simulated::Link::new()?;
+    let (near, far) = link.open()?;
+    let platform = Platform::simulator(near.granted(), far.granted(), why_not_kernel);
+    Ok(Opened { wire: Wire::Simulated(link), near, far, platform })
+}
+
+/// Whether the kernel may not or cannot serve, rather than fails at what it should do: that is no
+/// reason to look elsewhere.
+fn is_out_of_reach(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let unsupported = matches!(cause.downcast_ref(), Some(Error::Unsupported { .. }));
+        unsupported || cause.is::<NotPermitted>() || cause.is::<Lacking>()
+    })
 }
 
 impl WireCounters {
     /// What has come since.
     pub fn since(&self, earlier: &Self) -> Self {
-        Self { near: self.near.since(&earlier.near), far: self.far.since(&earlier.far) }
+        Self {
+            near_tx: self.near_tx - earlier.near_tx,
+            far_rx: self.far_rx - earlier.far_rx,
+            far_tx: self.far_tx - earlier.far_tx,
+            near_rx: self.near_rx - earlier.near_rx,
+        }
     }
 }
 
-/// This very command, as root.
-fn as_root() -> String {
-    let program = std::env::current_exe()
-        .map_or_else(|_| "fluxcap".into(), |path| path.display().to_string());
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    format!("sudo {program} {}", arguments.join(" "))
+impl std::fmt::Display for Lacking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
 }
+
+impl std::error::Error for Lacking {}

@@ -35,8 +35,3 @@ fn what_the_machine_has_not_is_1() {
         ends(&format!("{tool} -i lo --queue 9"), 1, "queue 9 of lo: it has 1");
     }
 }
-
-#[test]
-fn the_simulator_is_refused_as_long_as_there_is_none() {
-    ends("demo --backend simulator", 1, "no simulator yet; --backend kernel runs");
-}

@@ -16,4 +16,5 @@ mod privilege;
 mod rxdrop;
 mod tool;
 mod txonly;
+mod verdict;
 mod wire;

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::{fs, path::Path};
 
 use crate::tool::{Ended, Tool, plain};
+use crate::verdict::passed;
 use crate::wire::{turn, wire};
 
 /// Runs `program` with these words behind it by way of setpriv; `None`, after saying so, without it.
@@ -28,6 +29,37 @@ fn fluxcap() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_fluxcap"))
 }
 
+/// No capability at all.
+const NONE: &str = "--inh-caps=-all --bounding-set=-all";
+
+#[test]
+fn without_any_the_demo_runs_on_the_simulator_and_says_why() {
+    let words = "demo --seconds 0.3 --output json";
+    let Some(ended) = with_less(NONE, fluxcap(), words) else { return };
+    assert!(passed(&ended, "simulator") > 0);
+    let (_, last) = ended.json();
+    for told in [&ended.stderr, last["why_not_kernel"].as_str().unwrap()] {
+        assert!(told.contains("needs CAP_SYS_ADMIN"), "{told}");
+        assert!(told.contains(&format!("sudo {} {words}", fluxcap().display())), "{told}");
+    }
+
+    let words = "demo --seconds 0.3";
+    let Some(ended) = with_less(NONE, fluxcap(), words) else { return };
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.starts_with("not on this machine's kernel: "), "{}", ended.stderr);
+    assert!(ended.stdout[0].starts_with("running on the simulator: sim:"), "{:#?}", ended.stdout);
+    let last = ended.stdout.last().unwrap();
+    assert!(last.starts_with("PASSED on the simulator: sim:"), "{:#?}", ended.stdout);
+}
+
+#[test]
+fn without_any_the_kernel_is_not_permitted() {
+    let Some(ended) = with_less(NONE, fluxcap(), "demo --backend kernel") else { return };
+    assert_eq!(ended.code(), Some(3), "{}", ended.stderr);
+    assert!(ended.stderr.contains("sudo "), "{}", ended.stderr);
+    assert_eq!(ended.stdout, [""; 0]);
+}
+
 #[test]
 fn nobody_is_told_the_capability_and_a_command_that_works() {
     let Some(_turn) = turn() else { return };
@@ -39,7 +71,7 @@ fn nobody_is_told_the_capability_and_a_command_that_works() {
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
 
     let nobody = "--reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all";
-    let words = "demo --seconds 0.2 --output json";
+    let words = "demo --backend kernel --seconds 0.2 --output json";
     let Some(ended) = with_less(nobody, &program, words) else { return };
     assert_eq!(ended.code(), Some(3), "{}", ended.stderr);
     assert!(ended.stderr.contains("needs CAP_SYS_ADMIN"), "{}", ended.stderr);
@@ -62,7 +94,8 @@ fn each_capability_that_the_demo_lacks_is_named() {
     let Some(_turn) = turn() else { return };
     for capability in ["sys_admin", "net_admin", "net_raw"] {
         let less = format!("--inh-caps=-{capability} --bounding-set=-{capability}");
-        let Some(ended) = with_less(&less, fluxcap(), "demo --seconds 0.2") else { return };
+        let words = "demo --seconds 0.2 --backend kernel";
+        let Some(ended) = with_less(&less, fluxcap(), words) else { return };
         assert_eq!(ended.code(), Some(3), "{capability}: {}", ended.stderr);
         let named = format!("needs CAP_{}", capability.to_uppercase());
         assert!(ended.stderr.contains(&named), "{capability}: {}", ended.stderr);
