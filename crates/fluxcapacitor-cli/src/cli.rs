@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use fluxcapacitor::builder::{BusyPoll, FluxBuilder, ZeroCopy};
 use fluxcapacitor::hook::Attach;
 
@@ -43,10 +43,23 @@ pub fn run() -> anyhow::Result<()> {
 
 /// What rxdrop, txonly and l2fwd have in common.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("port").args(["interface", "simulator"]).required(true)))]
 pub struct RunOptions {
     /// Network interface
-    #[arg(short, long, value_name = "IF", env = "FLUXCAP_INTERFACE")]
-    pub interface: String,
+    #[arg(
+        short,
+        long,
+        value_name = "IF",
+        env = "FLUXCAP_INTERFACE",
+        required_unless_present = "simulator"
+    )]
+    pub interface: Option<String>,
+
+    /// Drive a simulated interface instead, with a peer at its other end that sends what is received
+    /// here, or takes what is sent; by copying, if nothing else is asked for
+    #[arg(long, value_name = "PROFILE", env = "FLUXCAP_SIMULATOR", num_args = 0..=1,
+        require_equals = true, default_missing_value = "copy")]
+    pub simulator: Option<SimulatedProfile>,
 
     /// Queue of the interface, from 0
     #[arg(short, long, value_name = "N", default_value_t = 0, env = "FLUXCAP_QUEUE")]
@@ -65,7 +78,7 @@ pub struct RunOptions {
     #[arg(long, value_name = "F", default_value_t = 2048, env = "FLUXCAP_FRAME_SIZE")]
     pub frame_size: u32,
 
-    /// Bytes per packet that is sent by txonly, without the FCS
+    /// Bytes per packet that is sent, by txonly or a simulated peer, without the FCS
     #[arg(short, long, value_name = "P", default_value_t = 60, env = "FLUXCAP_PACKET_SIZE")]
     pub packet_size: u32,
 
@@ -96,6 +109,15 @@ pub struct TxOptions {
     #[arg(short, long, value_name = "MAC", default_value = "ff:ff:ff:ff:ff:ff", value_parser = mac,
         env = "FLUXCAP_DESTINATION")]
     pub destination: [u8; 6],
+}
+
+/// How a simulated interface serves sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SimulatedProfile {
+    /// As a driver that cannot do without copies
+    Copy,
+    /// As a driver that can
+    ZeroCopy,
 }
 
 /// How to wait when there is nothing to do.
@@ -132,9 +154,9 @@ pub enum AttachTo {
 }
 
 impl RunOptions {
-    /// The socket that these options ask for.
-    pub fn builder(&self) -> FluxBuilder {
-        let builder = FluxBuilder::new(&self.interface)
+    /// The socket that these options ask for, on the interface of this name.
+    pub fn builder(&self, interface: &str) -> FluxBuilder {
+        let builder = FluxBuilder::new(interface)
             .queue(self.queue)
             .frame_size(self.frame_size)
             .zero_copy(match self.zero_copy {

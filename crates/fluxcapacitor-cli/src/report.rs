@@ -47,6 +47,9 @@ struct Line {
     counts: Counts,
     #[serde(rename = "final")]
     is_final: bool,
+    /// Only there if it is so.
+    #[serde(rename = "simulated", skip_serializing_if = "std::ops::Not::not")]
+    is_simulated: bool,
 }
 
 /// Prints counts as they grow, from a thread of its own: a slow terminal must not hold up packets.
@@ -64,13 +67,13 @@ struct Shared {
 
 impl Reporter {
     /// Begins to print, once a second from now on.
-    pub fn start(output: Output) -> io::Result<Self> {
+    pub fn start(output: Output, is_simulated: bool) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let told = Arc::clone(&shared);
         let thread = thread::Builder::new().name("report".to_owned());
         let thread = thread.spawn(move || {
             let started = Instant::now();
-            let mut report = Report::new(output)?;
+            let mut report = Report::new(output, is_simulated)?;
             let mut next = Duration::from_secs(1);
             while !told.ended.load(Relaxed) {
                 let elapsed = started.elapsed();
@@ -115,12 +118,13 @@ impl Shared {
 #[derive(Debug)]
 struct Report {
     output: Output,
+    is_simulated: bool,
     before: (Duration, Counts),
 }
 
 impl Report {
     /// Prints the head of the table, if it is to be one.
-    fn new(output: Output) -> io::Result<Self> {
+    fn new(output: Output, is_simulated: bool) -> io::Result<Self> {
         if output == Output::Table {
             writeln!(
                 io::stdout(),
@@ -135,7 +139,7 @@ impl Report {
                 "kicks"
             )?;
         }
-        Ok(Self { output, before: (Duration::ZERO, Counts::default()) })
+        Ok(Self { output, is_simulated, before: (Duration::ZERO, Counts::default()) })
     }
 
     /// Prints what has been counted so far; rates are those since the last line, or, in the final
@@ -143,7 +147,8 @@ impl Report {
     fn line(&mut self, elapsed: Duration, counts: Counts, is_final: bool) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         if self.output == Output::Json {
-            let line = Line { elapsed_s: elapsed.as_secs_f64(), counts, is_final };
+            let (elapsed_s, is_simulated) = (elapsed.as_secs_f64(), self.is_simulated);
+            let line = Line { elapsed_s, counts, is_final, is_simulated };
             serde_json::to_writer(&mut stdout, &line)?;
             return writeln!(stdout);
         }

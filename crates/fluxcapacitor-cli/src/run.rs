@@ -1,6 +1,9 @@
 //! The tools that drive one queue: rxdrop, txonly and l2fwd, and the loop that they share.
 
 mod l2fwd;
+mod line;
+mod paced;
+mod peer;
 mod rxdrop;
 mod txonly;
 
@@ -9,13 +12,13 @@ pub use l2fwd::L2Fwd;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
 use fluxcapacitor::raw::{Interest, Waited};
 use fluxcapacitor::{Error, FluxRaw};
 
 use crate::cli::{RunOptions, TxOptions, Wait};
-use crate::report::{self, Counts, Reporter};
+use crate::report::{Counts, Reporter};
 use crate::stop::Stop;
+use line::{Line, Partner};
 
 /// How many turns to take between looks at the clock, and how many packets in them: large batches take
 /// their time.
@@ -51,37 +54,29 @@ pub trait Tool {
 
 /// Receives and drops.
 pub fn rxdrop(options: &RunOptions) -> anyhow::Result<()> {
-    let raw = open(options)?;
-    drive(options, raw, rxdrop::RxDrop::new(options.batch))
+    let tool = rxdrop::RxDrop::new(options.batch);
+    Line::open(options)?.drive(options, tool, Partner::Sends)
 }
 
 /// Swaps MAC addresses and sends back.
 pub fn l2fwd(options: &RunOptions) -> anyhow::Result<()> {
-    let raw = open(options)?;
-    drive(options, raw, L2Fwd::new(options.batch))
+    let tool = L2Fwd::new(options.batch);
+    Line::open(options)?.drive(options, tool, Partner::Sends)
 }
 
 /// Sends.
 pub fn txonly(options: &TxOptions) -> anyhow::Result<()> {
     let TxOptions { run, destination } = options;
     let packet = txonly::packet(run.packet_size, run.frame_size, *destination)?;
-    let raw = open(run)?;
-    txonly::check_mtu(&packet, raw.granted().mtu)?;
-    drive(run, raw, txonly::TxOnly::new(run.batch, packet))
-}
-
-fn open(options: &RunOptions) -> anyhow::Result<FluxRaw> {
-    let raw =
-        options.builder().build_raw().with_context(|| format!("opening {}", options.interface))?;
-    report::say(raw.granted());
-    raw.granted().shortfalls().for_each(|shortfall| report::say(format!("  {shortfall}")));
-    Ok(raw)
+    let line = Line::open(run)?;
+    txonly::check_mtu(&packet, line.mtu())?;
+    line.drive(run, txonly::TxOnly::new(run.batch, packet), Partner::Drops)
 }
 
 /// Turns until it is time to stop, drains, and tells how far it is.
 fn drive<T: Tool>(options: &RunOptions, mut raw: FluxRaw, mut tool: T) -> anyhow::Result<()> {
     let stop = Stop::new(options.seconds)?;
-    let reporter = Reporter::start(options.output)?;
+    let reporter = Reporter::start(options.output, options.simulator.is_some())?;
     let turns = (PACKETS_PER_LOOK / options.batch).clamp(1, TURNS_PER_LOOK);
     let mut next_look = NAP;
 

@@ -7,9 +7,9 @@ use crate::wire::turn;
 fn each_variable_is_read() {
     for (words, variables) in [
         ("demo", "SECONDS IN_FLIGHT PACKET_SIZE BACKEND OUTPUT"),
-        ("rxdrop -i lo", "QUEUE SECONDS BATCH FRAME_SIZE WAIT ZERO_COPY ATTACH OUTPUT"),
-        ("l2fwd -i lo", "QUEUE SECONDS BATCH FRAME_SIZE WAIT ZERO_COPY ATTACH OUTPUT"),
-        ("txonly -i lo", "QUEUE WAIT PACKET_SIZE DESTINATION"),
+        ("rxdrop -i lo", "SIMULATOR QUEUE SECONDS BATCH FRAME_SIZE WAIT ZERO_COPY ATTACH OUTPUT"),
+        ("l2fwd -i lo", "SIMULATOR QUEUE SECONDS BATCH FRAME_SIZE WAIT ZERO_COPY ATTACH OUTPUT"),
+        ("txonly -i lo", "SIMULATOR QUEUE WAIT PACKET_SIZE DESTINATION"),
     ] {
         for variable in variables.split_whitespace() {
             let ended = Tool::run(fluxcap(words).env(format!("FLUXCAP_{variable}"), "wrong"));

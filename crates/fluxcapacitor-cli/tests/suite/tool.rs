@@ -3,11 +3,15 @@
 use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+#[cfg(target_os = "linux")]
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
 use nix::sys::signal::{Signal, kill};
+#[cfg(target_os = "linux")]
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -62,10 +66,12 @@ impl Tool {
         Self::start(command).end(3 * PATIENCE)
     }
 
+    #[cfg(target_os = "linux")]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
+    #[cfg(target_os = "linux")]
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.id() as i32), signal).unwrap();
     }
@@ -139,6 +145,7 @@ impl Lines {
     }
 
     /// Waits for a line that contains `part`.
+    #[cfg(target_os = "linux")]
     #[track_caller]
     pub fn wait_for(&mut self, part: &str) -> &str {
         let deadline = Instant::now() + PATIENCE;
