@@ -15,6 +15,7 @@
 //! - [`bench`](mod@bench): what a case is given; [`traffic`] packets, and the two ways that they cross
 //! - [`cases`]: the table of all cases, and their bodies by group
 //! - [`run`](mod@run): runs cases, each with a watchdog
+//! - [`storm`]: a faulty network by seed
 //! - [`verdict`]: how a case ended; [`expected`]: how it was to end
 //! - `victim`: a process that is killed in the middle (Linux)
 //!
@@ -28,6 +29,7 @@ pub mod cases;
 pub mod expected;
 pub mod fixture;
 pub mod run;
+pub mod storm;
 pub mod traffic;
 pub mod verdict;
 #[cfg(target_os = "linux")]
