@@ -27,6 +27,9 @@ pub struct Killer {
     /// Of which package.
     #[serde(default = "core")]
     package: String,
+    /// With which features of it, as cargo takes them.
+    #[serde(default)]
+    features: String,
     /// The target: a file in `tests`, or `lib` for the unit tests.
     pub test: String,
     /// One test of it, by its full name; all if there is none.
@@ -87,6 +90,7 @@ impl Killer {
     fn build(&self, scratch: &Scratch) -> Result<PathBuf> {
         let mut cargo = workspace::cargo();
         cargo.current_dir(scratch.tree()).args(["test", "--quiet", "--package", &self.package]);
+        cargo.args(["--features", &self.features]);
         match self.test.as_str() {
             "lib" => cargo.arg("--lib"),
             test => cargo.args(["--test", test]),
