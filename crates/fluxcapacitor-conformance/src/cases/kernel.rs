@@ -2,6 +2,7 @@
 
 mod busy;
 mod link;
+mod netlink;
 mod reconnect;
 
 use fluxcapacitor::ring::RingSizes;

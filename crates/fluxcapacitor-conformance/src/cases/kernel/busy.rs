@@ -10,7 +10,7 @@ use fluxcapacitor_core::lane::OpenLane;
 use fluxcapacitor_core::sys::bpf::{Link, Program, XdpMode};
 use fluxcapacitor_testbed::End;
 
-use super::try_open;
+use super::{netlink, try_open};
 use crate::bench::Bench;
 use crate::cases::busy::refused;
 use crate::fixture::Side::{A, B};
@@ -47,7 +47,7 @@ fn lane(bench: &Bench<'_>, end: &End, queue: u32) -> fluxcapacitor::Result<OpenL
     try_open(end, queue, &umem, &mut pool)
 }
 
-/// Somebody else's program, in either mode, is named and left alone.
+/// Somebody else's program, in either mode and held in either way, is named and left alone.
 pub(in crate::cases) fn program(bench: &Bench<'_>) -> Outcome {
     let mut sender = bench.open(A, |builder| builder)?;
     let end = bench.kernel(B)?;
@@ -58,6 +58,12 @@ pub(in crate::cases) fn program(bench: &Bench<'_>) -> Outcome {
         refused(bench, "their_firewall");
         assert_eq!(end.xdp_attached()?, Some(theirs.id()), "{mode:?}: it was touched");
         drop(link);
+
+        netlink::set(end, Some(&theirs), mode)?;
+        refused(bench, "their_firewall");
+        assert_eq!(end.xdp_attached()?, Some(theirs.id()), "{mode:?}, netlink: it was touched");
+        netlink::set(end, None, mode)?;
+        assert_eq!(end.xdp_attached()?, None);
         let mut socket = bench.open(B, |builder| builder)?;
         bench.cross((A, &mut sender), &mut socket, &bench.packets(A, 0..64))?;
     }
