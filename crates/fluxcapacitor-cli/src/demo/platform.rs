@@ -9,6 +9,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ran {
+    #[cfg(target_os = "linux")]
     Kernel,
     Simulator,
 }
@@ -26,6 +27,7 @@ pub struct Platform {
 }
 
 impl Platform {
+    #[cfg(target_os = "linux")]
     pub fn kernel(near: &Granted, far: &Granted) -> Self {
         Self { backend: Ran::Kernel, why_not_kernel: None, granted: both(near, far) }
     }
@@ -42,6 +44,7 @@ fn both(near: &Granted, far: &Granted) -> String {
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.backend {
+            #[cfg(target_os = "linux")]
             Ran::Kernel => "this machine's kernel: ",
             Ran::Simulator => "the simulator: ",
         })?;
