@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{cross, mutants};
+use crate::{cross, mutants, seeds};
 
 /// What a maintainer runs besides `cargo test`.
 ///
@@ -26,6 +26,10 @@ enum Task {
     /// Wants nightly, a Debian's apt, and root or unprivileged user namespaces. What it fetches is kept in
     /// CROSS_HOME (~/.cache/fluxcapacitor-cross), up to 2 GB for a system; nothing else is changed.
     Cross(cross::Options),
+    /// Run faulty simulated networks, one a seed: no leak, no hang, no panic
+    ///
+    /// `cargo xtask seeds --count 10000`; what fails says how to repeat it.
+    Seeds(seeds::Options),
 }
 
 /// Runs the task that was named.
@@ -33,6 +37,7 @@ pub fn run() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Mutants(options) => mutants::run(&options),
         Task::Cross(options) => cross::run(&options),
+        Task::Seeds(options) => seeds::run(&options),
     }
 }
 

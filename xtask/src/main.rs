@@ -4,6 +4,7 @@
 mod cli;
 mod cross;
 mod mutants;
+mod seeds;
 mod workspace;
 
 use std::process::ExitCode;

@@ -23,7 +23,7 @@ pub struct Pair {
 impl Pair {
     /// Makes both, of one queue each.
     pub fn new(profile: Profile) -> Result<Self> {
-        let world = World::from_env(SEED);
+        let world = World::from_env(SEED)?;
         let near = world.nic(NicConfig::new("near").profile(profile))?;
         let far = world.nic(NicConfig::new("far").profile(profile))?;
         world.link(&near, &far, LinkConfig::default())?;

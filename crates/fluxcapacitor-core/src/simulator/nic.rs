@@ -150,9 +150,7 @@ impl Nic {
         if !(1..=64).contains(&queues) {
             return Err(Error::invalid("queues of a NIC", queues, "it has 1 to 64"));
         }
-        if !(68..=65_535).contains(&mtu) {
-            return Err(Error::invalid("MTU of a NIC", mtu, "it is 68 to 65535 bytes"));
-        }
+        check_mtu(mtu)?;
         let mut state = shared.lock();
         let id = state.nics.len();
         if state.nics.iter().any(|known| known.name() == name && !known.removed) {
@@ -228,6 +226,16 @@ impl Nic {
         captured
     }
 
+    /// Sets the longest packet that it takes, in bytes without the Ethernet header.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is not 68 to 65535.
+    pub fn set_mtu(&self, bytes: u32) -> Result<()> {
+        check_mtu(bytes)?;
+        self.with(|nic| nic.mtu = bytes);
+        Ok(())
+    }
+
     /// Switches it on.
     pub fn set_up(&self) {
         self.shared.with(|state| state.set_up(self.id));
@@ -235,7 +243,10 @@ impl Nic {
 
     /// Switches it off; its peer loses the carrier.
     pub fn set_down(&self) {
-        self.shared.with(|state| state.nics[self.id].up = false);
+        self.shared.with(|state| {
+            state.nics[self.id].up = false;
+            state.has_stirred = true;
+        });
     }
 
     /// Takes it out of its world: sockets that are bound to it learn that the link is gone.
@@ -243,6 +254,7 @@ impl Nic {
         self.shared.with(|state| {
             let nic = &mut state.nics[self.id];
             (nic.removed, nic.up, nic.program) = (true, false, None);
+            state.has_stirred = true;
         });
     }
 
@@ -288,6 +300,13 @@ impl Nic {
     fn with<T>(&self, ask: impl FnOnce(&mut NicState) -> T) -> T {
         ask(&mut self.shared.lock().nics[self.id])
     }
+}
+
+fn check_mtu(bytes: u32) -> Result<()> {
+    if (68..=65_535).contains(&bytes) {
+        return Ok(());
+    }
+    Err(Error::invalid("MTU of a NIC", bytes, "it is 68 to 65535 bytes"))
 }
 
 impl Drop for Attached {
@@ -400,8 +419,9 @@ impl State {
     fn set_up(&mut self, nic: NicId) {
         let this = &mut self.nics[nic];
         this.up = !this.removed;
+        self.has_stirred = true;
         // The drivers look at their rings again.
-        let served = (0..).zip(&this.queues).filter(|(_, queue)| queue.socket.is_some());
+        let served = (0..).zip(&self.nics[nic].queues).filter(|(_, queue)| queue.socket.is_some());
         let served: Vec<u32> = served.map(|(queue, _)| queue).collect();
         for queue in served {
             self.wake_if_zero_copy(nic, queue);

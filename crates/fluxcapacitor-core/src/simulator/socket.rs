@@ -139,7 +139,7 @@ impl Backend for SimSocket {
         loop {
             // A link that is down shows only when there is nothing else to tell.
             let link = state.drive(self.id);
-            self.shared.tell();
+            self.shared.tell(&mut state);
             let Some(socket) = state.sockets.get(&self.id) else { return Err(Error::LinkGone) };
             if socket.is_ready(interest) {
                 return Ok(Waited::Ready);
@@ -154,11 +154,9 @@ impl Backend for SimSocket {
                 return Ok(if link.is_ok() { Waited::TimedOut } else { Waited::LinkDown });
             }
             if state.clock.is_live() {
-                let next = state.clock.next_at().unwrap_or(until).min(until);
-                let sleep = Duration::from_nanos(next.saturating_sub(state.clock.now()));
-                state = self.shared.wait(state, sleep);
+                let sleep = Duration::from_nanos(until - state.clock.now());
+                state = self.shared.wait_stirred(state, sleep);
                 state.clock.catch_up();
-                state.run_due();
             } else if !state.step(until) {
                 state.run_until(until);
             }

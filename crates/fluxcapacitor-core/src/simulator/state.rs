@@ -53,6 +53,10 @@ pub(super) struct State {
     next_socket: u64,
     pub(super) maps: Arc<Maps>,
     pub(super) rules: Vec<Rule>,
+    /// Whether something has happened that sockets may wait for.
+    pub(super) has_stirred: bool,
+    /// Until when the thread of a live world sleeps; 0 while it does not.
+    pub(super) wakes_at: Moment,
     /// Buffers of packets that have gone, to be used again.
     buffers: Vec<Vec<u8>>,
 }
@@ -70,6 +74,8 @@ impl State {
             next_socket: 0,
             maps: Arc::default(),
             rules: Vec::new(),
+            has_stirred: false,
+            wakes_at: 0,
             buffers: Vec::new(),
         }
     }
@@ -124,6 +130,7 @@ impl State {
             Event::Complete { socket, addr } => {
                 if let Some(socket) = self.sockets.get_mut(&socket) {
                     socket.lane.complete(addr);
+                    self.has_stirred = true;
                 }
             }
             Event::Poll { nic, queue } => self.poll_driver(nic, queue),

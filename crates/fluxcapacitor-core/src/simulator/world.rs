@@ -12,9 +12,6 @@ use super::shared::Shared;
 use super::state::State;
 use crate::error::{Error, Result};
 
-/// How long the thread of a live world sleeps at most.
-const NAP: Duration = Duration::from_millis(10);
-
 /// The environment variable that [`World::from_env`] reads.
 const SEED: &str = "FLUXCAP_SEED";
 
@@ -68,9 +65,16 @@ impl World {
 
     /// A world with the seed that the environment variable `FLUXCAP_SEED` names, or else `seed`: so that
     /// a run that failed can be had again.
-    pub fn from_env(seed: u64) -> Self {
-        let named = std::env::var(SEED).ok();
-        Self::new(named.and_then(|text| parse(&text)).unwrap_or(seed))
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the variable is set and is no number.
+    pub fn from_env(seed: u64) -> Result<Self> {
+        let seed = match std::env::var(SEED) {
+            Ok(text) => parse(&text)
+                .ok_or_else(|| Error::invalid(SEED, text, "a number is wanted, in hex after 0x"))?,
+            Err(_) => seed,
+        };
+        Ok(Self::new(seed))
     }
 
     /// Its name, as it stands in the names of its NICs.
@@ -153,10 +157,8 @@ impl World {
             while state.clock.is_live() {
                 state.clock.catch_up();
                 state.run_due();
-                shared.tell();
-                let next = state.clock.next_at().unwrap_or(u64::MAX);
-                let sleep = Duration::from_nanos(next.saturating_sub(state.clock.now())).min(NAP);
-                state = shared.wait(state, sleep);
+                shared.tell(&mut state);
+                state = shared.wait_due(state);
             }
         });
         Live { shared: Arc::clone(&self.shared), thread: Some(thread) }
@@ -174,7 +176,7 @@ pub struct Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.shared.lock().clock.set_live(false);
-        self.shared.tell();
+        self.shared.tell_all();
         if let Some(thread) = self.thread.take() {
             let _panicked = thread.join();
         }

@@ -19,7 +19,7 @@ pub struct Bench {
 
 impl Bench {
     pub fn new(seed: u64, profile: Profile) -> Self {
-        let world = World::from_env(seed);
+        let world = World::from_env(seed).unwrap();
         let nic = |name| world.nic(NicConfig::new(name).profile(profile)).unwrap();
         let (a, b) = (nic("a"), nic("b"));
         world.link(&a, &b, LinkConfig::default()).unwrap();

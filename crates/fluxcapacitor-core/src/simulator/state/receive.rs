@@ -82,15 +82,16 @@ impl State {
         let zero_copy = socket.is_zero_copy();
         let (this, lane) = (&mut self.nics[nic], &mut socket.lane);
         let driver = &mut this.queues[queue as usize].driver;
-        if packet.len() > lane.receivable() {
-            lane.statistics.rx_dropped += 1;
-        } else if zero_copy {
-            match driver.stock.pop_front() {
+        let fits = packet.len() <= lane.receivable();
+        if zero_copy {
+            // What the card cannot put into a frame, the socket never hears of.
+            match fits.then(|| driver.stock.pop_front()).flatten() {
                 Some(frame) => lane.deliver(frame, &packet),
-                // The card has nowhere to put it; the socket never hears of it.
                 None => this.counters.rx_dropped += 1,
             }
             driver::refill(lane, driver);
+        } else if !fits {
+            lane.statistics.rx_dropped += 1;
         } else {
             match lane.take_frame() {
                 Some(frame) => lane.deliver(frame, &packet),
@@ -98,6 +99,7 @@ impl State {
             }
         }
         socket.doorbell.ring();
+        self.has_stirred = true;
         self.recycle(packet);
     }
 }

@@ -117,6 +117,7 @@ impl State {
             self.clock.schedule(at, Event::Complete { socket: id, addr });
         } else if let Some(socket) = self.sockets.get_mut(&id) {
             socket.lane.complete(addr);
+            self.has_stirred = true;
         }
     }
 }
