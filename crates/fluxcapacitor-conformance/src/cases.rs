@@ -9,6 +9,7 @@ mod faults;
 mod forged;
 #[cfg_attr(not(target_os = "linux"), path = "cases/no_kernel.rs")]
 mod kernel;
+mod lanes;
 mod link;
 mod program;
 mod reconnect;
@@ -98,7 +99,7 @@ pub const CASES: &[Case] = &[
     not_run("HW_SW_MAX_RING_SIZE", Reason::Driver),
     // Ours.
     ports("CONSERVATION", conservation::everywhere),
-    ports("RECONNECT", kernel::lanes).queues(5),
+    ports("RECONNECT", lanes::lanes).queues(5),
     ports("RECONNECT_SOCKETS", reconnect::sockets),
     Case { name: "INDEX_WRAP", body: Body::Heap(wrap::indices) },
     not_run("SHARED_UMEM_TWO_PORTS", Reason::NeedsEngine),

@@ -7,8 +7,14 @@ mod veth;
 use std::fmt;
 use std::time::Duration;
 
+use fluxcapacitor::hook::Hook;
+use fluxcapacitor::ring::RingSizes;
 use fluxcapacitor::simulator::control::World;
+use fluxcapacitor::umem::{FramePool, UmemRegion};
 use fluxcapacitor::{FluxBuilder, FluxRaw, Granted};
+#[cfg(doc)]
+use fluxcapacitor_core::lane;
+use fluxcapacitor_core::lane::OpenLane;
 #[cfg(target_os = "linux")]
 use fluxcapacitor_testbed::End;
 
@@ -123,12 +129,35 @@ pub trait Port: Sync {
     /// [`Stop::Failed`](crate::verdict::Stop::Failed) if it is gone.
     fn passed(&self, timeout: Duration) -> Outcome<Option<Vec<u8>>>;
 
+    /// Opens a queue of it over memory of the caller's, without a program.
+    ///
+    /// # Errors
+    /// Those of [`lane::open`].
+    fn open_lane(
+        &self,
+        queue: u32,
+        umem: &UmemRegion,
+        pool: &mut FramePool,
+    ) -> fluxcapacitor::Result<OpenLane>;
+
+    /// Attaches the program that redirects to sockets, as the backend stands for.
+    ///
+    /// # Errors
+    /// Those of [`Hook::open`].
+    fn hook(&self) -> fluxcapacitor::Result<Hook>;
+
     /// The veth end that it is, if it is one: for what only a kernel has.
     #[cfg(target_os = "linux")]
     fn end(&self) -> Option<&End> {
         None
     }
 }
+
+/// The rings of lanes that are opened by themselves.
+const SIZES: RingSizes = RingSizes { fill: 32, rx: 32, tx: 32, completion: 32 };
+
+/// How many of their frames are not posted.
+const RESERVE: u32 = 32;
 
 /// Packets that a port has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

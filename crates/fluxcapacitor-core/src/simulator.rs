@@ -10,7 +10,9 @@
 //! | `XDP_STATISTICS` | as there, `rx_invalid_descs` always 0 included |
 //! | bind: `EBUSY` (for 2 ms after a close, too), `EINVAL`, `ENODEV`, `EOPNOTSUPP` | as there |
 //! | XDP programs, XskMaps | the same instructions, by `rbpf`; stores to packets, loops, and all helpers but `bpf_redirect_map` and `bpf_xdp_adjust_tail` are refused when they are attached; `data_end` is not read anew after the latter |
+//! | invalid tx descriptors | counted, not sent, and completed, as on 6.18 |
 //! | a frame named by a forged descriptor | is touched only if the ledger says that it is there; else the descriptor counts as invalid |
+//! | headroom up to the last byte of a frame | refused by us beyond what newer kernels take |
 //! | `XDP_USE_SG`, `XDP_SHARED_UMEM`, metadata, unaligned chunks | refused: there is no way to ask for them yet |
 //! | busy polling | accepted, and no NAPI id: nobody polls but the world |
 //! | completions of a zero-copy driver | 2 µs later, and wake nobody |

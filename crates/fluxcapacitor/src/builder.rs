@@ -218,7 +218,7 @@ impl FluxBuilder {
             rings: self.rings,
             interface: self.interface,
         };
-        hook.map().set(granted.queue, &*socket)?;
+        hook.map().insert_socket(granted.queue, &*socket)?;
 
         let LaneRings { fill, rx, tx, completion } = rings;
         let device = Device::new(Some(hook), granted.queue, socket);

@@ -9,6 +9,7 @@ mod simulated;
 
 use std::fmt;
 
+use fluxcapacitor_core::Result;
 #[cfg(feature = "simulator")]
 use fluxcapacitor_core::simulator::Attached;
 #[cfg(target_os = "linux")]
@@ -16,6 +17,7 @@ use fluxcapacitor_core::sys::bpf::Link;
 #[cfg(target_os = "linux")]
 pub use fluxcapacitor_core::sys::netdev::Interface;
 
+use crate::port::Port;
 #[cfg(target_os = "linux")]
 pub(crate) use kernel::driver;
 pub use map::XskMap;
@@ -77,6 +79,15 @@ enum Holder {
 }
 
 impl Hook {
+    /// Attaches a program to the interface of this name, real or simulated, with a map for all its queues.
+    ///
+    /// # Errors
+    /// As [`FluxBuilder::build_raw`](crate::FluxBuilder::build_raw), as far as it is about the interface and
+    /// the program.
+    pub fn open(interface: &str, attach: Attach, program: &XdpProgram) -> Result<Self> {
+        Port::find(interface)?.attach(attach, program)
+    }
+
     /// The map by which the program redirects.
     #[must_use]
     pub const fn map(&self) -> &XskMap {

@@ -22,7 +22,3 @@ pub(super) fn queue(_: &Bench<'_>) -> Outcome {
 pub(super) fn namespace_gone(_: &Bench<'_>) -> Outcome {
     not_here()
 }
-
-pub(super) fn lanes(_: &Bench<'_>) -> Outcome {
-    not_here()
-}

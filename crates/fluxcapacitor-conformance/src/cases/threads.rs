@@ -28,10 +28,10 @@ const PACKETS_MIN: u32 = 20_000;
 const AHEAD: u32 = 2 * WINDOW as u32;
 
 /// For how long packets are sent, where a million take longer.
-const TIME: Duration = Duration::from_secs(13);
+const TIME: Duration = Duration::from_secs(30);
 
 /// After which a packet that has not come back never will.
-const PATIENCE: Duration = Duration::from_secs(25);
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// 60 to 123 bytes, by the number.
 const fn len_of(number: u32) -> usize {

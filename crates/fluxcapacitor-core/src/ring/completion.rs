@@ -55,6 +55,9 @@ impl CompletionRing {
         }
         let before = pool.len();
         pool.give_all(self.complete(max)?)?;
+        // Round the end of the ring it takes two batches.
+        let left = max - ((pool.len() - before) as u32).min(max);
+        pool.give_all(self.complete(left)?)?;
         Ok((pool.len() - before) as u32)
     }
 

@@ -56,6 +56,10 @@ impl FillRing {
 
     /// Pushes one frame; the kernel sees it after [`FillRing::publish`].
     ///
+    /// A kernel may show a packet before it gives the slot of the packet's frame back, so a ring that was
+    /// full can be full still when the frame of a packet just received is to go back: keep it, and try
+    /// again later.
+    ///
     /// # Errors
     /// [`PushError`] with the frame.
     #[inline]

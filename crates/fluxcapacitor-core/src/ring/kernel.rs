@@ -33,7 +33,7 @@ pub struct KernelSide {
 pub enum Outgoing {
     /// Nothing was there.
     Empty,
-    /// A descriptor that the kernel does not send, nor complete.
+    /// A descriptor that the kernel does not send; its address has been completed.
     Invalid,
     /// The completion ring has no room for one more.
     NoRoom,
@@ -115,6 +115,9 @@ impl KernelSide {
         let claim = self.umem.frames().claim(addr, u64::from(len), self.queued);
         let Some(mut claim) = claim.filter(|_| len > 0 && options == 0) else {
             self.statistics.tx_invalid_descs += 1;
+            // Linux 6.18 completes it all the same; older ones did not.
+            self.reserved += 1;
+            self.complete(addr);
             return Outgoing::Invalid;
         };
         packet.clear();
@@ -127,8 +130,10 @@ impl KernelSide {
     /// Says that a packet was sent (`xskq_prod_submit_addr`).
     pub fn complete(&mut self, addr: u64) {
         self.reserved = self.reserved.saturating_sub(1);
-        let Some(claim) = self.umem.frames().claim(addr, 0, self.queued) else { return };
-        claim.lend(self.completed);
+        // An address that names no frame of ours goes back as well: it is a number, no more.
+        if let Some(claim) = self.umem.frames().claim(addr, 0, self.queued) {
+            claim.lend(self.completed);
+        }
         let _reserved = self.peer.completion.push(addr);
         self.peer.completion.publish();
     }

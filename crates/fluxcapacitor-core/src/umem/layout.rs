@@ -5,6 +5,10 @@ use crate::error::{Error, Result};
 /// Bytes that the kernel keeps in front of every received packet, before the headroom asked for.
 pub const XDP_PACKET_HEADROOM: u32 = 256;
 
+/// Bytes that newer kernels want left behind the headroom: `struct skb_shared_info` and the shortest packet
+/// that is worth it (found on Linux 6.18.44; older ones want 1).
+const TAILROOM: u32 = 320 + 128;
+
 /// The smallest frame the kernel takes, in bytes (`XDP_UMEM_MIN_CHUNK_SIZE`, `net/xdp/xdp_umem.c`).
 pub const FRAME_SIZE_MIN: u32 = 2048;
 
@@ -38,8 +42,8 @@ impl Layout {
                 "it must be at least 1 and the UMEM must fit the address space",
             ));
         }
-        // `headroom >= chunk_size - XDP_PACKET_HEADROOM` is EINVAL in xdp_umem_reg.
-        let most = frame_size - XDP_PACKET_HEADROOM - 1;
+        // What xdp_umem_reg refuses with EINVAL, on every kernel.
+        let most = frame_size - XDP_PACKET_HEADROOM - TAILROOM;
         if headroom > most {
             return Err(Error::invalid(
                 "headroom",
@@ -115,8 +119,8 @@ mod tests {
             assert!(Layout::new(frame_size, 16, 0).is_err(), "frame size {frame_size}");
         }
         assert!(Layout::new(2048, 0, 0).is_err());
-        assert!(Layout::new(2048, 1, 2048 - 256).is_err());
-        assert!(Layout::new(2048, 1, 2048 - 256 - 1).is_ok());
+        assert!(Layout::new(2048, 1, 2048 - 256 - 448 + 1).is_err());
+        assert!(Layout::new(2048, 1, 2048 - 256 - 448).is_ok());
         assert!(Layout::new(4096, u32::MAX, 0).is_ok());
     }
 

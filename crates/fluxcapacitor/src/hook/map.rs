@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 #[cfg(target_os = "linux")]
 use std::path::Path;
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", feature = "simulator"))]
 use fluxcapacitor_core::Error;
 use fluxcapacitor_core::Result;
 use fluxcapacitor_core::backend::Backend;
@@ -47,14 +47,22 @@ impl XskMap {
         }
     }
 
-    /// Has the packets of `queue` redirected to `socket`, which is bound to that queue.
+    /// Has the packets of `queue` redirected to `socket`, real or simulated as the map is, which is bound to
+    /// that queue.
+    ///
+    /// # Errors
+    /// [`Error::Sys`](crate::Error::Sys) or [`Error::Invalid`](crate::Error::Invalid) if the map has no such
+    /// queue, or the socket is of the other kind.
     #[cfg_attr(not(any(target_os = "linux", feature = "simulator")), allow(unused_variables))]
-    pub(crate) fn set(&self, queue: u32, socket: &dyn Backend) -> Result<()> {
+    pub fn insert_socket(&self, queue: u32, socket: &dyn Backend) -> Result<()> {
         match self.0 {
             #[cfg(target_os = "linux")]
             Kind::Kernel(_) => self.insert(queue, &socket.fd()),
             #[cfg(feature = "simulator")]
-            Kind::Simulated(ref map) => map.set(queue, socket.as_simulated()),
+            Kind::Simulated(ref map) => match socket.as_simulated() {
+                None => Err(Error::invalid("socket", "a kernel's", "the map is a simulated one")),
+                simulated => map.set(queue, simulated),
+            },
         }
     }
 

@@ -8,9 +8,8 @@ use fluxcapacitor::ebpf::{Assembler, Target, XdpAction};
 use fluxcapacitor::umem::{Layout, PageSize, UmemRegion};
 use fluxcapacitor_core::lane::OpenLane;
 use fluxcapacitor_core::sys::bpf::{Link, Program, XdpMode};
-use fluxcapacitor_testbed::End;
 
-use super::{netlink, try_open};
+use super::netlink;
 use crate::bench::Bench;
 use crate::cases::busy::refused;
 use crate::fixture::Side::{A, B};
@@ -24,16 +23,16 @@ pub(in crate::cases) fn queue(bench: &Bench<'_>) -> Outcome {
     let end = bench.kernel(B)?;
     let first = bench.open(B, |builder| builder.queue(1))?;
     let started = Instant::now();
-    let refused = lane(bench, end, 1).expect_err("two sockets on one queue");
+    let refused = lane(bench, 1).expect_err("two sockets on one queue");
     let Error::QueueBusy { interface, queue, tried_ms } = &refused else {
         panic!("not typed: {refused}")
     };
     assert_eq!((interface.as_str(), *queue), (end.name(), 1), "{refused}");
     assert!(*tried_ms >= 1000 && started.elapsed() >= Duration::from_millis(*tried_ms));
-    drop(lane(bench, end, 0)?);
+    drop(lane(bench, 0)?);
 
     thread::scope(|scope| {
-        let second = scope.spawn(move || Ok(lane(bench, end, 1)?));
+        let second = scope.spawn(move || Ok(lane(bench, 1)?));
         thread::sleep(Duration::from_millis(50));
         drop(first);
         joined(second).map(drop)
@@ -41,10 +40,10 @@ pub(in crate::cases) fn queue(bench: &Bench<'_>) -> Outcome {
 }
 
 /// A lane without a program.
-fn lane(bench: &Bench<'_>, end: &End, queue: u32) -> fluxcapacitor::Result<OpenLane> {
+fn lane(bench: &Bench<'_>, queue: u32) -> fluxcapacitor::Result<OpenLane> {
     let (umem, mut pool) = UmemRegion::new(Layout::new(2048, 64, 0)?, PageSize::Base)?;
     bench.watch(&umem);
-    try_open(end, queue, &umem, &mut pool)
+    bench.port(B).open_lane(queue, &umem, &mut pool)
 }
 
 /// Somebody else's program, in either mode and held in either way, is named and left alone.

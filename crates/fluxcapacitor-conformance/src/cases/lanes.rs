@@ -1,14 +1,12 @@
 //! Lanes that are closed and opened, again and again, on one UMEM.
 
-use std::{io, thread};
+use std::thread;
 
-use fluxcapacitor::hook::{Attach, AttachMode, Hook, Interface};
+use fluxcapacitor::hook::Hook;
 use fluxcapacitor::umem::{FramePool, Layout, PageSize, UmemRegion};
-use fluxcapacitor_testbed::End;
 
-use super::open;
+use super::reconnect::{FRAMES, closed};
 use crate::bench::Bench;
-use crate::cases::reconnect::{FRAMES, closed};
 use crate::fixture::Side::{A, B};
 use crate::run::joined;
 use crate::verdict::Outcome;
@@ -19,31 +17,35 @@ const THREADS: u32 = 4;
 /// In generic mode the last rx queue is beyond reach.
 const QUEUES: u32 = THREADS + 1;
 
-/// On each of them.
-const CYCLES: u32 = 250;
+/// On all of them together.
+const CYCLES: u32 = 1000;
 
 /// Lanes of one UMEM, one after another: what the kernel had at the close of one comes home when the
 /// next has the queue. A thousand in all, on several queues at a time.
-pub(in crate::cases) fn lanes(bench: &Bench<'_>) -> Outcome {
-    let (from, to) = (bench.kernel(A)?, bench.kernel(B)?);
-    let hook = &hook(bench, to)?;
+pub(super) fn lanes(bench: &Bench<'_>) -> Outcome {
+    let hook = &bench.port(B).hook()?;
+    if !bench.backend().is_kernel() {
+        // Nobody waits there, and the time of a world has one mover.
+        return lanes_on(bench, hook, 0, CYCLES);
+    }
     thread::scope(|scope| {
-        let one = |queue| scope.spawn(move || lanes_on(bench, hook, from, to, queue));
+        let one = |queue| scope.spawn(move || lanes_on(bench, hook, queue, CYCLES / THREADS));
         let threads: Vec<_> = (0..THREADS).map(one).collect();
         threads.into_iter().try_for_each(joined)
     })
 }
 
-fn lanes_on(bench: &Bench<'_>, hook: &Hook, from: &End, to: &End, queue: u32) -> Outcome {
+fn lanes_on(bench: &Bench<'_>, hook: &Hook, queue: u32, cycles: u32) -> Outcome {
+    let (from, to) = (bench.port(A), bench.port(B));
     let (sender_umem, mut sender_pool) = memory(bench)?;
     let tx_queue = (0..QUEUES).rfind(|tx| bench.fixture().arrives_at(*tx) == queue);
     let Some(tx_queue) = tx_queue else { panic!("nothing arrives at queue {queue}") };
-    let mut sender = open(from, tx_queue, &sender_umem, &mut sender_pool)?;
+    let mut sender = from.open_lane(tx_queue, &sender_umem, &mut sender_pool)?;
 
     let (umem, mut pool) = memory(bench)?;
     let mut held = None;
-    for cycle in 0..CYCLES {
-        let mut lane = open(to, queue, &umem, &mut pool)?;
+    for cycle in 0..cycles {
+        let mut lane = to.open_lane(queue, &umem, &mut pool)?;
         let census = umem.census();
         assert_eq!((census.total(), census.retired), (FRAMES, 0), "cycle {cycle}: {census}");
         let in_hand = pool.len() + usize::from(held.is_some());
@@ -55,7 +57,7 @@ fn lanes_on(bench: &Bench<'_>, hook: &Hook, from: &End, to: &End, queue: u32) ->
             lane.rings.tx.publish();
             lane.socket.kick_tx()?;
         }
-        hook.map().insert(queue, &lane.socket.fd())?;
+        hook.map().insert_socket(queue, &*lane.socket)?;
 
         let sent = bench.packet(A, cycle);
         sender.rings.completion.reclaim(&mut sender_pool, u32::MAX)?;
@@ -70,7 +72,7 @@ fn lanes_on(bench: &Bench<'_>, hook: &Hook, from: &End, to: &End, queue: u32) ->
         drop(lane);
         closed(&umem)?;
     }
-    let _lane = open(to, queue, &umem, &mut pool)?;
+    let _lane = to.open_lane(queue, &umem, &mut pool)?;
     assert_eq!(umem.census().retired, 0, "all came home");
     Ok(())
 }
@@ -79,16 +81,4 @@ fn memory(bench: &Bench<'_>) -> Outcome<(UmemRegion, FramePool)> {
     let (umem, pool) = UmemRegion::new(Layout::new(2048, FRAMES, 0)?, PageSize::Base)?;
     bench.watch(&umem);
     Ok((umem, pool))
-}
-
-/// The program on the port, in the mode that the backend stands for.
-fn hook(bench: &Bench<'_>, end: &End) -> Outcome<Hook> {
-    let socket = bench.open(B, |builder| builder)?;
-    let attach = match socket.granted().attach {
-        Some(AttachMode::Generic) => Attach::Generic,
-        _ => Attach::Native,
-    };
-    drop(socket);
-    let attach = || Hook::attach(&Interface::by_name(end.name())?, attach).map_err(io::Error::from);
-    Ok(end.namespace().run(attach)??)
 }
