@@ -14,9 +14,6 @@ use crate::umem::{FRAME_SIZE_MAX, FRAME_SIZE_MIN, FramePool, Layout, PageSize, U
 /// Bytes of a frame on the wire beyond the MTU: Ethernet header, two VLAN tags, FCS.
 const ETHERNET_OVERHEAD: u32 = 26;
 
-/// The least MTU of IPv4 (RFC 791).
-const MTU_MIN: u32 = 68;
-
 /// Packets per system call in copy mode, where that can be chosen: eight times the kernel's own, and a
 /// bound on how long one call can take.
 const TX_BUDGET: u32 = 256;
@@ -244,9 +241,7 @@ impl FluxBuilder {
         if longest > layout.packet_max() {
             let unused = self.frame_size - layout.packet_max();
             let fits = FRAME_SIZE_MAX - unused;
-            let what_fits = if fits <= ETHERNET_OVERHEAD + MTU_MIN {
-                "ask for less headroom".to_owned()
-            } else if longest <= fits {
+            let mut what_fits = if longest <= fits {
                 format!("take frames of {FRAME_SIZE_MAX} bytes")
             } else {
                 let mtu = fits.saturating_sub(ETHERNET_OVERHEAD);
@@ -256,6 +251,9 @@ impl FluxBuilder {
                     self.interface
                 )
             };
+            if self.headroom > 0 {
+                what_fits.push_str(", or ask for less headroom");
+            }
             let mtu = port.mtu;
             return Err(Error::invalid(
                 "frame size",
