@@ -1,4 +1,5 @@
-//! All cases on every backend that this machine has, and the command that runs them.
+//! All cases on this machine's kernel, and the command that runs them. On the simulator, which needs no
+//! privilege, they run with the tests of `fluxcapacitor`.
 //!
 //! Without root the tests on a kernel say that they were skipped; with `FLUXCAP_REQUIRE_KERNEL=1` they fail
 //! instead.
@@ -41,16 +42,6 @@ fn all_is_as_expected_on(backend: Backend) {
         .collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     assert!(runs.len() >= CASES.len(), "only {} runs", runs.len());
-}
-
-#[test]
-fn all_is_as_expected_on_the_simulator() {
-    all_is_as_expected_on(Backend::Simulator);
-}
-
-#[test]
-fn all_is_as_expected_on_the_simulator_without_copies() {
-    all_is_as_expected_on(Backend::SimulatorZeroCopy);
 }
 
 #[test]

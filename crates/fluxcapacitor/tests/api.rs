@@ -1,5 +1,4 @@
 //! The names and paths that users know, each imported by its path.
-#![cfg(target_os = "linux")]
 #![allow(unused_imports, reason = "that they can be imported is the test")]
 
 use fluxcapacitor::builder::FluxBuilder;
@@ -7,9 +6,16 @@ use fluxcapacitor::hook::XskMap;
 use fluxcapacitor::proto;
 use fluxcapacitor::raw::FluxRaw;
 use fluxcapacitor_core::ring::{ConsumerRing, ProducerRing};
+#[cfg(target_os = "linux")]
 use fluxcapacitor_core::sys;
 use fluxcapacitor_core::umem::UmemRegion;
 use fluxcapacitor_proto::{EthHeader, IcmpHeader, Ipv4Header, TcpHeader, UdpHeader};
+
+#[cfg(feature = "simulator")]
+mod simulated {
+    use fluxcapacitor::simulator::control;
+    use fluxcapacitor_core::windows_stubs::SOCKETS;
+}
 
 /// The same types at the root.
 mod at_the_root {
@@ -27,19 +33,26 @@ fn all_of_it_is_send() {
     send::<UmemRegion>();
 }
 
-/// `into_parts` gives the rings and the socket as values, and the socket is a descriptor.
+/// The socket is a descriptor.
+#[cfg(unix)]
+#[test]
+fn a_socket_is_a_descriptor() {
+    use std::os::fd::{AsFd, AsRawFd};
+
+    fn descriptor<T: AsFd + AsRawFd>() {}
+    descriptor::<FluxRaw>();
+    descriptor::<fluxcapacitor::raw::Device>();
+}
+
+/// `into_parts` gives the rings as values.
 #[test]
 fn the_relations_hold() {
     use fluxcapacitor::ring::{CompletionRing, FillRing, RxRing, TxRing};
-    use std::os::fd::{AsFd, AsRawFd};
 
     fn parts(raw: FluxRaw) -> (UmemRegion, RxRing, FillRing, TxRing, CompletionRing) {
         let parts = raw.into_parts();
         (parts.umem, parts.rx, parts.fill, parts.tx, parts.completion)
     }
-    fn descriptor<T: AsFd + AsRawFd>() {}
-    descriptor::<FluxRaw>();
-    descriptor::<fluxcapacitor::raw::Device>();
     let _: fn(FluxRaw) -> (UmemRegion, RxRing, FillRing, TxRing, CompletionRing) = parts;
     let _ = FluxBuilder::new("eth0").queue(0);
 }
