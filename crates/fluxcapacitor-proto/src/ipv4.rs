@@ -81,16 +81,17 @@ impl<B: Bytes> Ipv4<B> {
         if header.version_ihl() != 0x45 {
             check_version(&header)?;
         }
-        if total_len < header_len {
+        if lax && total_len < header_len {
             return Err(bad_length(total_len, header_len));
         }
         let (options, rest) = rest
             .split_to(header_len - Ipv4Header::LEN)
             .ok_or_else(|| truncated(Protocol::Ipv4, header_len, have))?;
-        let payload_len = total_len - header_len;
-        let payload_len = if lax { payload_len.min(rest.len()) } else { payload_len };
+        // A total below the header's length wraps, to more than there can be: one comparison refuses both.
+        let payload_len = total_len.wrapping_sub(header_len);
+        let take = if lax { payload_len.min(rest.len()) } else { payload_len };
         let (payload, _padding) =
-            rest.split_to(payload_len).ok_or_else(|| truncated(Protocol::Ipv4, total_len, have))?;
+            rest.split_to(take).ok_or_else(|| refused(total_len, header_len, have))?;
         Ok(Self { header, options, payload })
     }
 
@@ -175,6 +176,14 @@ fn check_version(header: &Ipv4Header) -> Result<(), ParseError> {
         return Err(bad_length(header.header_len(), Ipv4Header::LEN));
     }
     Ok(())
+}
+
+#[cold]
+fn refused(total_len: usize, header_len: usize, have: usize) -> ParseError {
+    if total_len < header_len {
+        return bad_length(total_len, header_len);
+    }
+    truncated(Protocol::Ipv4, total_len, have)
 }
 
 #[cold]

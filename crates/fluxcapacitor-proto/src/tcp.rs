@@ -49,11 +49,10 @@ impl<B: Bytes> Tcp<B> {
             .split_header::<TcpHeader>()
             .ok_or_else(|| truncated(Protocol::Tcp, TcpHeader::LEN, have))?;
         let header_len = header.header_len();
-        let Some(options_len) = header_len.checked_sub(TcpHeader::LEN) else {
-            return Err(bad_length(header_len));
-        };
+        // A length below the fixed header's wraps, to more than there can be: one comparison refuses both.
+        let options_len = header_len.wrapping_sub(TcpHeader::LEN);
         let (options, payload) =
-            rest.split_to(options_len).ok_or_else(|| truncated(Protocol::Tcp, header_len, have))?;
+            rest.split_to(options_len).ok_or_else(|| refused(header_len, have))?;
         Ok(Self { header, options, payload })
     }
 
@@ -115,6 +114,10 @@ impl<B: BytesMut> Tcp<B> {
 }
 
 #[cold]
-fn bad_length(found: usize) -> ParseError {
-    ParseError::BadLength { protocol: Protocol::Tcp, found, least: TcpHeader::LEN }
+fn refused(header_len: usize, have: usize) -> ParseError {
+    if header_len < TcpHeader::LEN {
+        let (found, least) = (header_len, TcpHeader::LEN);
+        return ParseError::BadLength { protocol: Protocol::Tcp, found, least };
+    }
+    truncated(Protocol::Tcp, header_len, have)
 }

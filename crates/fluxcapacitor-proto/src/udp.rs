@@ -139,12 +139,13 @@ impl<B: Bytes> Udp<B> {
             .split_header::<UdpHeader>()
             .ok_or_else(|| truncated(Protocol::Udp, UdpHeader::LEN, have))?;
         let len = usize::from(header.len());
-        let Some(payload_len) = len.checked_sub(UdpHeader::LEN) else {
-            return Err(bad_length(len));
-        };
+        if lax && len < UdpHeader::LEN {
+            return Err(refused(len, have));
+        }
+        // A length below the header's wraps, to more than there can be: one comparison refuses both.
+        let payload_len = len.wrapping_sub(UdpHeader::LEN);
         let take = if lax { payload_len.min(rest.len()) } else { payload_len };
-        let (payload, _padding) =
-            rest.split_to(take).ok_or_else(|| truncated(Protocol::Udp, len, have))?;
+        let (payload, _padding) = rest.split_to(take).ok_or_else(|| refused(len, have))?;
         Ok(Self { header, payload })
     }
 
@@ -192,6 +193,13 @@ impl<B: BytesMut> Udp<B> {
 }
 
 #[cold]
-fn bad_length(found: usize) -> ParseError {
-    ParseError::BadLength { protocol: Protocol::Udp, found, least: UdpHeader::LEN }
+fn refused(len: usize, have: usize) -> ParseError {
+    if len < UdpHeader::LEN {
+        return ParseError::BadLength {
+            protocol: Protocol::Udp,
+            found: len,
+            least: UdpHeader::LEN,
+        };
+    }
+    truncated(Protocol::Udp, len, have)
 }

@@ -2,7 +2,7 @@
 
 use crate::encap::Endpoints;
 
-use super::{FlowKey, Tunnel};
+use super::{FlowKey, HAS_VLAN};
 
 /// Odd numbers without pattern: the fraction of the golden ratio, and of the square roots of 2 and 3.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -19,21 +19,22 @@ const fn fold(a: u64, b: u64) -> u64 {
 /// Each end becomes one number; the smaller goes first, whoever sent.
 #[inline]
 pub(super) const fn symmetric(flow: &FlowKey, seed: u64) -> u64 {
-    let (from, to) = match flow.ends {
+    let (source_port, destination_port) = (flow.source_port(), flow.destination_port());
+    let (from, to) = match flow.ends() {
         Endpoints::V4(source, destination) => {
-            let from = (source.to_bits() as u64) << 16 | flow.source_port as u64;
-            let to = (destination.to_bits() as u64) << 16 | flow.destination_port as u64;
+            let from = (source.to_bits() as u64) << 16 | source_port as u64;
+            let to = (destination.to_bits() as u64) << 16 | destination_port as u64;
             (from, to)
         }
         Endpoints::V6(source, destination) => {
-            let from = end_v6(source.to_bits(), flow.source_port, seed);
-            let to = end_v6(destination.to_bits(), flow.destination_port, seed);
+            let from = end_v6(source.to_bits(), source_port, seed);
+            let to = end_v6(destination.to_bits(), destination_port, seed);
             (from, to)
         }
     };
     let (low, high) = if from < to { (from, to) } else { (to, from) };
     let mixed = fold(low ^ seed ^ ROOT_2, high ^ seed.rotate_left(32) ^ ROOT_3);
-    fold(mixed ^ flow.protocol.0 as u64 ^ options(flow), GOLDEN)
+    fold(mixed ^ flow.protocol().0 as u64 ^ options(flow), GOLDEN)
 }
 
 #[inline]
@@ -45,15 +46,6 @@ const fn end_v6(address: u128, port: u16, seed: u64) -> u64 {
 /// VLAN and tunnel in one number that is 0 if neither counts.
 #[inline]
 const fn options(flow: &FlowKey) -> u64 {
-    let vlan = match flow.vlan {
-        Some(vid) => 1 << 63 | (vid as u64) << 48,
-        None => 0,
-    };
-    vlan ^ match flow.tunnel {
-        None => 0,
-        Some(Tunnel::Vxlan(vni)) => 1 << 40 | (vni as u64) << 8,
-        Some(Tunnel::Gre(Some(key))) => 2 << 40 | (key as u64) << 8,
-        Some(Tunnel::Gre(None)) => 3 << 40,
-        Some(Tunnel::IpIp) => 4 << 40,
-    }
+    // A tunnel's number has room for the protocol, which comes to it, in front and behind.
+    (flow.transport & !(HAS_VLAN - 1)) ^ flow.tunnel.rotate_left(8)
 }

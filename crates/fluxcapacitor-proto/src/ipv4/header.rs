@@ -73,7 +73,7 @@ impl Ipv4Header {
     /// Length of the header with its options, in bytes (RFC 791, section 3.1, "IHL").
     #[inline]
     pub const fn header_len(&self) -> usize {
-        (self.version_ihl & 0xf) as usize * 4
+        (self.version_ihl as usize & 0xf) * 4
     }
 
     /// Version and header length in one byte.
