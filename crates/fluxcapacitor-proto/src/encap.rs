@@ -22,6 +22,7 @@ mod inner;
 mod ipip;
 mod outer;
 mod slide;
+mod udp;
 mod vlan;
 mod vxlan;
 
@@ -33,6 +34,7 @@ use crate::error::{ParseError, Protocol};
 pub use gre::{pop_gre, push_gre};
 pub use ipip::{pop_ipip, push_ipip};
 pub use outer::Endpoints;
+pub use udp::{UdpTunnel, pop_udp, push_udp};
 pub use vlan::{pop_vlan, push_vlan, push_vlan_as};
 pub use vxlan::{VxlanTunnel, pop_vxlan, push_vxlan};
 

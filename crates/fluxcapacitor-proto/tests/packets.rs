@@ -7,7 +7,7 @@ mod plain;
 
 use fluxcapacitor_proto::checksum::ChecksumStatus;
 use fluxcapacitor_proto::emit::Stack;
-use fluxcapacitor_proto::encap::{self, EncapError, Endpoints, VxlanTunnel};
+use fluxcapacitor_proto::encap::{self, EncapError, Endpoints, UdpTunnel, VxlanTunnel};
 use fluxcapacitor_proto::flow::Tunnel;
 use fluxcapacitor_proto::reply::{self, ReplyError, Unreachable};
 use fluxcapacitor_proto::*;
@@ -79,12 +79,41 @@ fn no_room_touches_nothing() {
         with_room(&inner, 49, |p| encap::push_vxlan(p, &VxlanTunnel::new(A, B, ends, 1)));
     no_room(outcome, 50, 49);
     assert_eq!(after, inner);
+    let tunnel = UdpTunnel::new(A, B, ends, 1, 2);
+    let (outcome, after) = with_room(&inner, 41, |p| encap::push_udp(p, &tunnel));
+    no_room(outcome, 42, 41);
+    assert_eq!(after, inner);
     let (outcome, after) = with_room(&inner, 27, |p| encap::push_gre(p, ends, Some(1)));
     no_room(outcome, 28, 27);
     assert_eq!(after, inner);
     let (outcome, after) = with_room(&inner, 19, |p| encap::push_ipip(p, ends));
     no_room(outcome, 20, 19);
     assert_eq!(after, inner);
+}
+
+#[test]
+fn a_tunnel_of_udp_fills_its_length_fields_and_no_more() {
+    let ends = [
+        Endpoints::V4([192, 0, 2, 1].into(), [192, 0, 2, 2].into()),
+        Endpoints::V6([1; 16].into(), [2; 16].into()),
+    ];
+    for (ends, most) in ends.into_iter().zip([65535 - 20 - 8, 65535 - 8]) {
+        let tunnel = UdpTunnel::new(A, B, ends, 7, 6081);
+        let inner = vec![0xa5; most + 1];
+        let (outcome, after) = with_room(&inner, 62, |p| encap::push_udp(p, &tunnel));
+        assert!(matches!(outcome, Err(EncapError::TooLong { .. })));
+        assert_eq!(after, inner);
+        let (outcome, after) = with_room(&inner[..most], 62, |p| encap::push_udp(p, &tunnel));
+        assert_eq!(outcome, Ok(()));
+        assert!(plain::all_right(&after[14..]));
+        assert_eq!(Layers::of(&after).truncated(), None);
+        // A sum that is left out over IPv4 is not over IPv6, where it must not be.
+        let bare = tunnel.udp_checksum(false);
+        let (_, after) = with_room(&inner[..most], 62, |p| encap::push_udp(p, &bare).unwrap());
+        let udp = Layers::of(&after).find(Protocol::Udp).unwrap().slice(&after[..]).unwrap();
+        let absent = Udp::parse(udp).unwrap().checksum() == 0;
+        assert_eq!(absent, matches!(ends, Endpoints::V4(..)));
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Push and pop undo each other, leave checksums right, and touch nothing when they fail, on any bytes.
 
-use fluxcapacitor_proto::encap::{self, EncapError, Endpoints, VxlanTunnel};
+use fluxcapacitor_proto::encap::{self, EncapError, Endpoints, UdpTunnel, VxlanTunnel};
 use fluxcapacitor_proto::*;
 
 use crate::plain;
@@ -42,6 +42,19 @@ pub fn run(bytes: &[u8]) {
             },
         );
     }
+    let udp = UdpTunnel::new(MacAddr::new([2; 6]), MacAddr::BROADCAST, ends, tag, !tag);
+    for checksum in [false, true] {
+        round(
+            frame,
+            headroom,
+            |p| encap::push_udp(p, &udp.udp_checksum(checksum)),
+            |p| {
+                assert!(plain::all_right(&p.bytes()[14..]));
+                assert!(encap::pop_udp(p, tag).is_err());
+                encap::pop_udp(p, !tag).map(|port| assert_eq!(port, tag))
+            },
+        );
+    }
     for key in [None, Some(u32::from(tag))] {
         round(
             frame,
@@ -54,6 +67,7 @@ pub fn run(bytes: &[u8]) {
 
     once(frame, |p| encap::pop_vlan(p).is_ok());
     once(frame, |p| encap::pop_vxlan(p).is_ok());
+    once(frame, |p| encap::pop_udp(p, 4789).is_ok());
     once(frame, |p| encap::pop_gre(p).is_ok());
     once(frame, |p| encap::pop_ipip(p).is_ok());
 }
