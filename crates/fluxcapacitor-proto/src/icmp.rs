@@ -144,29 +144,33 @@ impl IcmpHeader {
     /// Sets what it is.
     #[inline]
     pub const fn set_kind(&mut self, kind: IcmpType) {
-        self.change(Delta::NONE.u16((self.kind as u16) << 8, (kind.0 as u16) << 8));
+        let delta = Delta::NONE.u16((self.kind as u16) << 8, (kind.0 as u16) << 8);
         self.kind = kind.0;
+        self.changed(delta);
     }
 
     /// Sets the code.
     #[inline]
     pub const fn set_code(&mut self, code: u8) {
-        self.change(Delta::NONE.u16(self.code as u16, code as u16));
+        let delta = Delta::NONE.u16(self.code as u16, code as u16);
         self.code = code;
+        self.changed(delta);
     }
 
     /// Sets which program asks.
     #[inline]
     pub const fn set_identifier(&mut self, identifier: u16) {
-        self.change(Delta::NONE.u16(self.upper.get(), identifier));
+        let delta = Delta::NONE.u16(self.upper.get(), identifier);
         self.upper = U16::new(identifier);
+        self.changed(delta);
     }
 
     /// Sets which of its requests it is.
     #[inline]
     pub const fn set_sequence(&mut self, sequence: u16) {
-        self.change(Delta::NONE.u16(self.lower.get(), sequence));
+        let delta = Delta::NONE.u16(self.lower.get(), sequence);
         self.lower = U16::new(sequence);
+        self.changed(delta);
     }
 
     /// Sets what the next hop takes.
@@ -181,9 +185,16 @@ impl IcmpHeader {
         self.checksum = U16::new(checksum);
     }
 
+    /// Updates the checksum after a change.
+    ///
+    /// Nothing but its own bytes goes into it. If they are all zero, as an echo reply's can be, the sum is zero, where
+    /// the update, which does not see the payload, takes it for all ones, and would leave a checksum of zero, which is
+    /// wrong. All ones is right whatever the payload holds.
     #[inline]
-    const fn change(&mut self, delta: Delta) {
-        self.checksum = U16::new(delta.apply(self.checksum.get()));
+    const fn changed(&mut self, delta: Delta) {
+        let checksum = delta.apply(self.checksum.get());
+        let is_zero = self.kind | self.code == 0 && self.upper.get() | self.lower.get() == 0;
+        self.checksum = U16::new(if checksum == 0 && is_zero { 0xffff } else { checksum });
     }
 }
 

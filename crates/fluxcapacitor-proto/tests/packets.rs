@@ -91,6 +91,30 @@ fn no_room_touches_nothing() {
     assert_eq!(after, inner);
 }
 
+/// A sum of nothing but zeros is the one that an update cannot tell from all ones.
+#[test]
+fn an_echo_reply_of_zeros_has_a_checksum() {
+    for payload in [&[0; 6][..], &[], &[0xff; 2], &[0x80, 0, 0x7f, 0xff]] {
+        let request = IcmpHeader::new(IcmpType::ECHO_REQUEST, 0);
+        let mut frame = [0; 64];
+        let len = Stack::new()
+            .with(EthHeader::new(B, A, EtherType::IPV4))
+            .with(Ipv4Header::new([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), IpProtocol::ICMP, 0))
+            .with(request)
+            .emit(payload, &mut frame)
+            .unwrap();
+        reply::echo_reply(&mut frame[..len]).unwrap();
+        assert!(plain::all_right(&frame[14..len]), "{payload:?}");
+        // Once more, with nothing changed.
+        let (icmp, _) = IcmpHeader::mut_from_prefix(&mut frame[34..len]).unwrap();
+        icmp.set_sequence(0);
+        assert!(plain::all_right(&frame[14..len]), "{payload:?}");
+        let (icmp, _) = IcmpHeader::mut_from_prefix(&mut frame[34..len]).unwrap();
+        icmp.set_identifier(9);
+        assert!(plain::all_right(&frame[14..len]), "{payload:?}");
+    }
+}
+
 #[test]
 fn a_tunnel_of_udp_fills_its_length_fields_and_no_more() {
     let ends = [

@@ -46,6 +46,9 @@ impl Delta {
     }
 
     /// The checksum after the change.
+    ///
+    /// Where everything that it covers may be zero, which no IP header and no pseudo-header is, a result of zero must be
+    /// written as `0xffff`: a sum of zero cannot be told from one of all ones here.
     #[inline]
     pub const fn apply(self, checksum: u16) -> u16 {
         self.0.u16(!checksum).checksum()
