@@ -52,6 +52,6 @@ pub use hook::XskMap;
 pub use raw::FluxRaw;
 
 /// The README's program compiles.
-#[cfg(all(doctest, target_os = "linux"))]
+#[cfg(all(doctest, target_os = "linux", feature = "simulator"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -199,3 +199,18 @@ fn what_cannot_be_is_said() {
         }
     }
 }
+
+/// It needs neither root nor Linux, but this file's other tests do.
+#[cfg(feature = "simulator")]
+#[test]
+fn lossy_gets_every_packet_through_whatever_the_seed() {
+    for seed in ["1", "2", "3"] {
+        let Output { status, stdout, stderr } =
+            Command::new(program("lossy")).arg(seed).output().unwrap();
+        let (said, complained) =
+            (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+        assert!(status.success(), "{complained}");
+        assert!(said.starts_with("1000 packets arrived in order; "), "{said}");
+        assert!(said.contains("retired = 4096"), "{said}");
+    }
+}

@@ -19,7 +19,8 @@ use super::control::{Captured, Nic};
 /// [`Error::Sys`] if the file cannot be read, is no capture of Ethernet in the classic format, or ends
 /// in the middle of a packet; nothing arrives then.
 pub fn play(nic: &Nic, path: impl AsRef<Path>) -> Result<u64> {
-    let packets = read(path.as_ref()).map_err(|source| Error::sys("reading a capture", source))?;
+    let path = path.as_ref();
+    let packets = read(path).map_err(|source| failed("reading a capture", path, &source))?;
     let first = packets.first().map_or(Duration::ZERO, |(at, _)| *at);
     for (at, bytes) in &packets {
         nic.inject_after(at.saturating_sub(first), bytes);
@@ -64,7 +65,7 @@ impl Tap {
     /// [`Error::Sys`] if the file cannot be written.
     pub fn save(mut self) -> Result<u64> {
         self.is_saved = true;
-        self.write().map_err(|source| Error::sys("writing a capture", source))
+        self.write().map_err(|source| failed("writing a capture", &self.path, &source))
     }
 
     fn write(&self) -> io::Result<u64> {
@@ -94,6 +95,11 @@ impl Drop for Tap {
             let _unwritten = self.write();
         }
     }
+}
+
+/// With the name of the file.
+fn failed(call: &'static str, path: &Path, source: &io::Error) -> Error {
+    Error::sys(call, io::Error::new(source.kind(), format!("{}: {source}", path.display())))
 }
 
 fn io_error(error: pcap_file::PcapError) -> io::Error {

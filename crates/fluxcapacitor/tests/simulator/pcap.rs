@@ -71,8 +71,9 @@ fn what_is_no_capture_is_refused() {
         assert!(matches!(error, Error::Sys { .. }), "{error}");
         assert!(error.to_string().starts_with("reading a capture: "), "{error}");
         assert!(error.to_string().contains(expected), "{error}");
+        assert!(error.to_string().contains(&file.0.display().to_string()), "{error}");
     };
-    refused("No such file");
+    refused("os error 2");
     std::fs::write(&file.0, b"no capture at all, just words").unwrap();
     refused("");
     let tap = Tap::new(&bench.b, &file.0);
