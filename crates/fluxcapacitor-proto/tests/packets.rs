@@ -140,6 +140,23 @@ fn a_tunnel_of_udp_fills_its_length_fields_and_no_more() {
     }
 }
 
+/// Tags beyond the layers that are told apart are still in front of the packet that a tunnel is for.
+#[test]
+fn tunnels_find_the_packet_behind_any_number_of_tags() {
+    let mut padded = udp_frame(b"x");
+    padded.extend([0; 17]);
+    let (_, tagged) = with_room(&padded, 80, |packet| {
+        (0..20).for_each(|vid| encap::push_vlan(packet, VlanTag::new(vid)).unwrap());
+    });
+    assert_eq!(Layers::of(&tagged).end(), layers::End::TooDeep);
+    let ends = Endpoints::V4([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+    let (_, after) = with_room(&tagged, 20, |packet| {
+        encap::push_ipip(packet, ends).unwrap();
+        encap::pop_ipip(packet).unwrap();
+    });
+    assert_eq!(after, tagged[..tagged.len() - 17]);
+}
+
 #[test]
 fn tunnels_keep_traffic_class_and_tags() {
     let mut inner = udp_frame(b"x");

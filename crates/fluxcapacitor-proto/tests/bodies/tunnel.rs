@@ -98,9 +98,16 @@ where
     assert!(padding == 0 || without_padding(frame) == packet.bytes().len(), "{padding} bytes lost");
 }
 
-/// Where the outermost IP packet ends.
+/// Where the outermost IP packet ends, behind however many tags: more than [`Layers`] tells apart.
 fn without_padding(frame: &[u8]) -> usize {
-    let layers = Layers::of(frame);
-    let is_ip = |layer: &&layers::Layer| matches!(layer.protocol, Protocol::Ipv4 | Protocol::Ipv6);
-    layers.as_slice().iter().find(is_ip).map_or(frame.len(), |ip| ip.end)
+    let word = |at: usize| usize::from(u16::from_be_bytes([frame[at], frame[at + 1]]));
+    let mut at = 12;
+    while EtherType(word(at) as u16).is_vlan() {
+        at += 4;
+    }
+    match EtherType(word(at) as u16) {
+        EtherType::IPV4 => at + 2 + word(at + 4),
+        EtherType::IPV6 => at + 2 + Ipv6Header::LEN + word(at + 6),
+        _ => frame.len(),
+    }
 }
