@@ -13,6 +13,7 @@ mod lanes;
 mod link;
 mod program;
 mod reconnect;
+mod sharing;
 mod starvation;
 mod statistics;
 mod tail;
@@ -102,8 +103,8 @@ pub const CASES: &[Case] = &[
     ports("RECONNECT", lanes::lanes).queues(5),
     ports("RECONNECT_SOCKETS", reconnect::sockets),
     Case { name: "INDEX_WRAP", body: Body::Heap(wrap::indices) },
-    not_run("SHARED_UMEM_TWO_PORTS", Reason::NeedsEngine),
-    not_run("SHARED_UMEM_TWO_QUEUES", Reason::NeedsEngine),
+    ports("SHARED_UMEM_TWO_PORTS", sharing::two_ports),
+    ports("SHARED_UMEM_TWO_QUEUES", sharing::two_queues).queues(2),
     ports("SPLIT_THREADS", threads::split),
     ports("DROP_ANYWHERE", tokens::anywhere),
     not_run("DROP_ANYWHERE_OWNED", Reason::NeedsEngine),

@@ -12,6 +12,7 @@ use fluxcapacitor::ring::RingSizes;
 use fluxcapacitor::simulator::control::World;
 use fluxcapacitor::umem::{FramePool, UmemRegion};
 use fluxcapacitor::{FluxBuilder, FluxRaw, Granted};
+use fluxcapacitor_core::backend::Backend as Socket;
 #[cfg(doc)]
 use fluxcapacitor_core::lane;
 use fluxcapacitor_core::lane::OpenLane;
@@ -129,7 +130,8 @@ pub trait Port: Sync {
     /// [`Stop::Failed`](crate::verdict::Stop::Failed) if it is gone.
     fn passed(&self, timeout: Duration) -> Outcome<Option<Vec<u8>>>;
 
-    /// Opens a queue of it over memory of the caller's, without a program.
+    /// Opens a queue of it over memory of the caller's, without a program; sharing that memory with the
+    /// socket of another lane, if there is one.
     ///
     /// # Errors
     /// Those of [`lane::open`].
@@ -138,6 +140,7 @@ pub trait Port: Sync {
         queue: u32,
         umem: &UmemRegion,
         pool: &mut FramePool,
+        share: Option<&dyn Socket>,
     ) -> fluxcapacitor::Result<OpenLane>;
 
     /// Attaches the program that redirects to sockets, as the backend stands for.

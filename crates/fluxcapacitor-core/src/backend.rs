@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::error::Result;
+use crate::umem::UmemRegion;
 
 /// A bound socket, of Linux or of the simulator. Sealed: there are these two.
 ///
@@ -69,6 +70,9 @@ pub trait Backend: fmt::Debug + Send + Sync + sealed::Sealed {
     /// [`Error::Unsupported`](crate::Error::Unsupported) before Linux 6.17;
     /// [`Error::Invalid`](crate::Error::Invalid) outside of the bounds.
     fn tx_budget(&self, packets: u32) -> Result<()>;
+
+    /// The packet memory that it was made with.
+    fn umem(&self) -> &UmemRegion;
 
     /// A descriptor to poll for packets.
     #[cfg(unix)]

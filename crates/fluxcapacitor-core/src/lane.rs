@@ -51,6 +51,10 @@ pub struct LaneOptions<'o> {
     pub sizes: RingSizes,
     /// How to bind.
     pub mode: BindMode,
+    /// A bound socket on another queue or interface, over the same UMEM, whose registration to share
+    /// (`XDP_SHARED_UMEM`): memory is locked once, and how that one was bound holds for this one, whatever
+    /// `mode` says.
+    pub share: Option<&'o dyn Backend>,
     /// How many frames to leave in the pool when the fill ring is filled.
     pub tx_reserve: u32,
 }
@@ -86,8 +90,9 @@ pub(crate) enum Refusal {
 
 /// A socket with its memory and its rings, on its way to be bound.
 pub(crate) trait Unbound: Backend {
-    /// Binds to the queue that the socket was made for; tries once.
-    fn bind(&self, mode: BindMode) -> Result<(), Refusal>;
+    /// Binds to the queue that the socket was made for, sharing the UMEM of another if there is one; tries
+    /// once.
+    fn bind(&self, mode: BindMode, share: Option<&dyn Backend>) -> Result<(), Refusal>;
 
     /// Lets `time` pass between two tries.
     fn pause(&self, time: Duration);
@@ -100,7 +105,7 @@ pub(crate) trait Unbound: Backend {
 ///
 /// # Errors
 /// [`Error::QueueBusy`] after trying for three seconds; [`Error::NoZeroCopy`] if that was forced and the
-/// kernel refused; otherwise what each step can fail with.
+/// kernel refused; [`Error::Foreign`] if the socket to share with is over another UMEM; otherwise what each step can fail with.
 pub fn open(
     umem: &UmemRegion,
     pool: &mut FramePool,
@@ -130,10 +135,20 @@ fn try_open(
     pool: &mut FramePool,
     options: &LaneOptions<'_>,
 ) -> Result<OpenLane> {
+    if options.share.is_some_and(|first| first.umem().id() != umem.id()) {
+        return Err(Error::Foreign);
+    }
+    let own_umem = options.share.is_none();
     match &options.port {
         #[cfg(target_os = "linux")]
         Port::Kernel { ifindex } => {
-            let made = sys::socket::XdpSocket::open(umem, *ifindex, options.queue, options.sizes)?;
+            let made = sys::socket::XdpSocket::open(
+                umem,
+                own_umem,
+                *ifindex,
+                options.queue,
+                options.sizes,
+            )?;
             fill_and_bind(made, pool, options)
         }
         #[cfg(feature = "simulator")]
@@ -151,7 +166,7 @@ fn fill_and_bind<S: Unbound + 'static>(
 ) -> Result<OpenLane> {
     post(&mut rings, pool, options.tx_reserve)?;
     for _ in 0..BUSY_TRIES {
-        match socket.bind(options.mode) {
+        match socket.bind(options.mode, options.share) {
             Ok(()) => return Ok(OpenLane { rings, socket: Box::new(socket) }),
             Err(Refusal::Busy) => socket.pause(BUSY_PAUSE),
             Err(refusal) => return Err(bind_error(refusal, options)),
@@ -172,7 +187,7 @@ fn bind_error(refusal: Refusal, options: &LaneOptions<'_>) -> Error {
         Refusal::Down => Error::LinkDown,
         // `xp_assign_dev` (net/xdp/xsk_buff_pool.c) and whatever the driver's own ndo_bpf comes up with.
         // What is not about zero-copy will show again in copy mode.
-        refusal if options.mode.zero_copy => Error::NoZeroCopy {
+        refusal if is_zero_copy(options) => Error::NoZeroCopy {
             interface,
             driver: options.driver.to_owned(),
             why: match refusal {
@@ -188,6 +203,14 @@ fn bind_error(refusal: Refusal, options: &LaneOptions<'_>) -> Error {
             Error::MissingCapability { capability: "CAP_NET_RAW", call: "bind(AF_XDP)" }
         }
         refusal => Error::sys("bind(AF_XDP)", refusal),
+    }
+}
+
+/// Whether the bind was to go without copies.
+fn is_zero_copy(options: &LaneOptions<'_>) -> bool {
+    match options.share {
+        Some(first) => first.is_zero_copy().unwrap_or(false),
+        None => options.mode.zero_copy,
     }
 }
 

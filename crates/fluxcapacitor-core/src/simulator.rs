@@ -13,7 +13,8 @@
 //! | invalid tx descriptors | counted, not sent, and completed, as on 6.18 |
 //! | a frame named by a forged descriptor | is touched only if the ledger says that it is there; else the descriptor counts as invalid |
 //! | headroom up to the last byte of a frame | refused by us beyond what newer kernels take |
-//! | `XDP_USE_SG`, `XDP_SHARED_UMEM`, metadata, unaligned chunks | refused: there is no way to ask for them yet |
+//! | `XDP_SHARED_UMEM` across queues and NICs | as there: how the first socket was bound holds for all |
+//! | `XDP_USE_SG`, metadata, unaligned chunks | there is no way to ask for them yet |
 //! | busy polling | accepted, and no NAPI id: nobody polls but the world |
 //! | completions of a zero-copy driver | 2 µs later, and wake nobody |
 

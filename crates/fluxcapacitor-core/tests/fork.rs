@@ -69,6 +69,7 @@ fn open_with(
         queue: 0,
         sizes: RingSizes { fill: SLOTS, rx: SLOTS, tx: SLOTS, completion: SLOTS },
         mode: BindMode { zero_copy: false, need_wakeup: true },
+        share: None,
         tx_reserve: RESERVE,
     };
     change(&mut options);

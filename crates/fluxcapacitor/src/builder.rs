@@ -285,6 +285,7 @@ impl FluxBuilder {
                 queue: self.queue,
                 sizes: self.rings,
                 mode: BindMode { zero_copy, need_wakeup: self.need_wakeup },
+                share: None,
                 tx_reserve,
             };
             lane::open(umem, pool, &options)

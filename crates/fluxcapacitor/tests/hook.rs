@@ -144,7 +144,8 @@ fn the_kernel_decides_as_the_interpreter_does() {
         let mode = BindMode { zero_copy: false, need_wakeup: true };
         let (interface, driver) = (end.name(), "veth");
         let (port, tx_reserve) = (Port::Kernel { ifindex: ingress_ifindex }, 64);
-        let options = LaneOptions { port, interface, driver, queue, sizes, mode, tx_reserve };
+        let options =
+            LaneOptions { port, interface, driver, queue, sizes, mode, share: None, tx_reserve };
         end.namespace().run(|| lane::open(&umem, &mut pool, &options)).unwrap().unwrap()
     };
     let mut lanes: Vec<(u32, OpenLane)> =

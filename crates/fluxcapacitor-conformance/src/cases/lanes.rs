@@ -40,12 +40,12 @@ fn lanes_on(bench: &Bench<'_>, hook: &Hook, queue: u32, cycles: u32) -> Outcome 
     let (sender_umem, mut sender_pool) = memory(bench)?;
     let tx_queue = (0..QUEUES).rfind(|tx| bench.fixture().arrives_at(*tx) == queue);
     let Some(tx_queue) = tx_queue else { panic!("nothing arrives at queue {queue}") };
-    let mut sender = from.open_lane(tx_queue, &sender_umem, &mut sender_pool)?;
+    let mut sender = from.open_lane(tx_queue, &sender_umem, &mut sender_pool, None)?;
 
     let (umem, mut pool) = memory(bench)?;
     let mut held = None;
     for cycle in 0..cycles {
-        let mut lane = to.open_lane(queue, &umem, &mut pool)?;
+        let mut lane = to.open_lane(queue, &umem, &mut pool, None)?;
         let census = umem.census();
         assert_eq!((census.total(), census.retired), (FRAMES, 0), "cycle {cycle}: {census}");
         let in_hand = pool.len() + usize::from(held.is_some());
@@ -72,7 +72,7 @@ fn lanes_on(bench: &Bench<'_>, hook: &Hook, queue: u32, cycles: u32) -> Outcome 
         drop(lane);
         closed(&umem)?;
     }
-    let _lane = to.open_lane(queue, &umem, &mut pool)?;
+    let _lane = to.open_lane(queue, &umem, &mut pool, None)?;
     assert_eq!(umem.census().retired, 0, "all came home");
     Ok(())
 }

@@ -106,6 +106,12 @@ impl SimSocket {
         Arc::ptr_eq(&self.shared, shared)
     }
 
+    /// The socket to share with: a simulated one, of the same world (else `ENOTSOCK`, `ENOPROTOOPT`).
+    fn sharer(&self, first: &dyn Backend) -> Result<SocketId, Refusal> {
+        let first = first.as_simulated().filter(|first| first.is_in(&self.shared));
+        first.map(Self::id).ok_or(Refusal::Invalid)
+    }
+
     fn with<T>(&self, ask: impl FnOnce(&mut Socket) -> T) -> Result<T> {
         let mut state = self.shared.lock();
         state.sockets.get_mut(&self.id).map(ask).ok_or(Error::LinkGone)
@@ -192,6 +198,10 @@ impl Backend for SimSocket {
         })?
     }
 
+    fn umem(&self) -> &UmemRegion {
+        self.lane.umem()
+    }
+
     /// Readable when packets have arrived since the last wait that found none.
     #[cfg(unix)]
     fn fd(&self) -> BorrowedFd<'_> {
@@ -212,12 +222,25 @@ impl Backend for SimSocket {
 
 impl Unbound for SimSocket {
     /// `xsk_bind`, `xp_assign_dev`: the refusals in the kernel's order.
-    fn bind(&self, mode: BindMode) -> Result<(), Refusal> {
+    fn bind(&self, mode: BindMode, share: Option<&dyn Backend>) -> Result<(), Refusal> {
+        let first = share.map(|first| self.sharer(first)).transpose()?;
         self.call(|state| {
             let now = state.clock.now();
+            let first =
+                first.map(|id| state.sockets.get(&id).ok_or(Refusal::Invalid)).transpose()?;
+            let mode = match first {
+                // How the first was bound holds; not bound, it is `EBADF`.
+                Some(first) => first.bound.ok_or(Refusal::Invalid)?,
+                None => mode,
+            };
+            let taken = first.map(|first| (first.nic, first.queue));
             let Some(socket) = state.sockets.get_mut(&self.id) else {
                 return Err(Refusal::NoDevice);
             };
+            if taken == Some((socket.nic, socket.queue)) {
+                // On the same queue it would have to do without a fill and a completion ring of its own.
+                return Err(Refusal::Invalid);
+            }
             let nic = &mut state.nics[socket.nic];
             if nic.removed {
                 return Err(Refusal::NoDevice);

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::xdp::{
-    SocketAddrXdp, SocketAddrXdpFlags, XDP_PGOFF_RX_RING, XDP_PGOFF_TX_RING,
-    XDP_UMEM_PGOFF_COMPLETION_RING, XDP_UMEM_PGOFF_FILL_RING, XdpOptionsFlags, XdpRingOffset,
-    XdpUmemReg, XdpUmemRegFlags,
+    SocketAddrXdp, SocketAddrXdpFlags, SocketAddrXdpWithSharedUmem, XDP_PGOFF_RX_RING,
+    XDP_PGOFF_TX_RING, XDP_UMEM_PGOFF_COMPLETION_RING, XDP_UMEM_PGOFF_FILL_RING, XdpOptionsFlags,
+    XdpRingOffset, XdpUmemReg, XdpUmemRegFlags,
 };
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
@@ -57,6 +57,7 @@ impl XdpSocket {
     /// Makes a socket over `umem`, and its rings, for a queue that it is not yet bound to.
     pub(crate) fn open(
         umem: &UmemRegion,
+        own_umem: bool,
         ifindex: u32,
         queue: u32,
         sizes: RingSizes,
@@ -75,7 +76,9 @@ impl XdpSocket {
         })?;
         let (opened, looked_ms) = (Instant::now(), AtomicU64::new(0));
         let socket = Self { fd, lane, ifindex, queue, opened, looked_ms };
-        socket.register_umem()?;
+        if own_umem {
+            socket.register_umem()?;
+        }
         Ok((socket.map_rings(sizes)?, socket))
     }
 
@@ -301,29 +304,42 @@ impl Backend for XdpSocket {
         })
     }
 
+    fn umem(&self) -> &UmemRegion {
+        self.lane.umem()
+    }
+
     fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 }
 
 impl Unbound for XdpSocket {
-    fn bind(&self, mode: BindMode) -> Result<(), Refusal> {
-        let mut flags = if mode.zero_copy {
-            SocketAddrXdpFlags::XDP_ZEROCOPY
-        } else {
-            SocketAddrXdpFlags::XDP_COPY
-        };
-        flags.set(SocketAddrXdpFlags::XDP_USE_NEED_WAKEUP, mode.need_wakeup);
-        bind(&self.fd, &SocketAddrXdp::new(flags, self.ifindex, self.queue)).map_err(|errno| {
-            match errno {
-                Errno::BUSY => Refusal::Busy,
-                Errno::NODEV => Refusal::NoDevice,
-                Errno::NETDOWN => Refusal::Down,
-                Errno::OPNOTSUPP => Refusal::NotSupported,
-                Errno::INVAL => Refusal::Invalid,
-                Errno::PERM | Errno::ACCESS => Refusal::NotPermitted,
-                errno => Refusal::Other(errno.into()),
+    fn bind(&self, mode: BindMode, share: Option<&dyn Backend>) -> Result<(), Refusal> {
+        let addr = |flags| SocketAddrXdp::new(flags, self.ifindex, self.queue);
+        let bound = match share {
+            // The flags of the first hold, and others are refused.
+            Some(first) => {
+                let addr = addr(SocketAddrXdpFlags::XDP_SHARED_UMEM);
+                bind(&self.fd, &SocketAddrXdpWithSharedUmem { addr, shared_umem_fd: first.fd() })
             }
+            None => {
+                let mut flags = if mode.zero_copy {
+                    SocketAddrXdpFlags::XDP_ZEROCOPY
+                } else {
+                    SocketAddrXdpFlags::XDP_COPY
+                };
+                flags.set(SocketAddrXdpFlags::XDP_USE_NEED_WAKEUP, mode.need_wakeup);
+                bind(&self.fd, &addr(flags))
+            }
+        };
+        bound.map_err(|errno| match errno {
+            Errno::BUSY => Refusal::Busy,
+            Errno::NODEV => Refusal::NoDevice,
+            Errno::NETDOWN => Refusal::Down,
+            Errno::OPNOTSUPP => Refusal::NotSupported,
+            Errno::INVAL => Refusal::Invalid,
+            Errno::PERM | Errno::ACCESS => Refusal::NotPermitted,
+            errno => Refusal::Other(errno.into()),
         })?;
         self.lane.bound();
         Ok(())

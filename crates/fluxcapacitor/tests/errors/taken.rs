@@ -31,7 +31,8 @@ pub fn hold_a_socket(place: &str) {
         let sizes = RingSizes { fill: 32, rx: 32, tx: 32, completion: 32 };
         let mode = BindMode { zero_copy: false, need_wakeup: true };
         let (driver, queue, tx_reserve) = ("veth", 0, 32);
-        let options = LaneOptions { port, interface, driver, queue, sizes, mode, tx_reserve };
+        let options =
+            LaneOptions { port, interface, driver, queue, sizes, mode, share: None, tx_reserve };
         lane::open(&umem, &mut pool, &options).unwrap()
     };
     let _lane = namespace.run(open).unwrap();

@@ -43,7 +43,7 @@ pub(in crate::cases) fn queue(bench: &Bench<'_>) -> Outcome {
 fn lane(bench: &Bench<'_>, queue: u32) -> fluxcapacitor::Result<OpenLane> {
     let (umem, mut pool) = UmemRegion::new(Layout::new(2048, 64, 0)?, PageSize::Base)?;
     bench.watch(&umem);
-    bench.port(B).open_lane(queue, &umem, &mut pool)
+    bench.port(B).open_lane(queue, &umem, &mut pool, None)
 }
 
 /// Somebody else's program, in either mode and held in either way, is named and left alone.
