@@ -157,6 +157,20 @@ fn tunnels_find_the_packet_behind_any_number_of_tags() {
     assert_eq!(after, tagged[..tagged.len() - 17]);
 }
 
+/// So are they in front of the packet that is answered.
+#[test]
+fn replies_find_the_packet_behind_any_number_of_tags() {
+    let (_, tagged) = with_room(&udp_frame(b"x"), 80, |packet| {
+        (0..20).for_each(|vid| encap::push_vlan(packet, VlanTag::new(vid)).unwrap());
+    });
+    let (_, answer) = with_room(&tagged, 64, |packet| {
+        reply::unreachable(packet, Unreachable::Port).unwrap();
+    });
+    assert_eq!(Layers::of(&answer).end(), layers::End::TooDeep);
+    let ip = plain::ip_packet(&answer).unwrap();
+    assert!(plain::all_right(&answer[ip]));
+}
+
 #[test]
 fn tunnels_keep_traffic_class_and_tags() {
     let mut inner = udp_frame(b"x");

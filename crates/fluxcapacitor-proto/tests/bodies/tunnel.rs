@@ -95,19 +95,10 @@ where
     // Tunnels of packets drop the padding behind the packet, and nothing else.
     assert!(frame.starts_with(packet.bytes()));
     let padding = frame.len() - packet.bytes().len();
-    assert!(padding == 0 || without_padding(frame) == packet.bytes().len(), "{padding} bytes lost");
+    assert!(padding == 0 || end_of_ip(frame) == packet.bytes().len(), "{padding} bytes lost");
 }
 
-/// Where the outermost IP packet ends, behind however many tags: more than [`Layers`] tells apart.
-fn without_padding(frame: &[u8]) -> usize {
-    let word = |at: usize| usize::from(u16::from_be_bytes([frame[at], frame[at + 1]]));
-    let mut at = 12;
-    while EtherType(word(at) as u16).is_vlan() {
-        at += 4;
-    }
-    match EtherType(word(at) as u16) {
-        EtherType::IPV4 => at + 2 + word(at + 4),
-        EtherType::IPV6 => at + 2 + Ipv6Header::LEN + word(at + 6),
-        _ => frame.len(),
-    }
+/// Where the outermost IP packet ends, and padding begins.
+fn end_of_ip(frame: &[u8]) -> usize {
+    plain::ip_packet(frame).map_or(frame.len(), |ip| ip.end)
 }

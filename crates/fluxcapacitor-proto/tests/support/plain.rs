@@ -1,5 +1,7 @@
 //! Checksums by plain loops, as the RFCs define them: what the library's fast ones are held against.
 
+use std::ops::Range;
+
 /// The folded ones' complement sum of the pieces, joined.
 pub fn sum(pieces: &[&[u8]]) -> u16 {
     let bytes = pieces.concat();
@@ -9,6 +11,23 @@ pub fn sum(pieces: &[&[u8]]) -> u16 {
         sum = (sum & 0xffff) + (sum >> 16);
     }
     sum as u16
+}
+
+/// Where the outermost IP packet of a frame lies, by what it says of its length: behind however many VLAN tags,
+/// more than `Layers` tells apart.
+#[allow(dead_code, reason = "not every body asks")]
+pub fn ip_packet(frame: &[u8]) -> Option<Range<usize>> {
+    let word = |at: usize| Some(u16::from_be_bytes([*frame.get(at)?, *frame.get(at + 1)?]));
+    let mut at = 12;
+    while matches!(word(at)?, 0x8100 | 0x88a8 | 0x9100) {
+        at += 4;
+    }
+    let start = at + 2;
+    match word(at)? {
+        0x0800 => Some(start..start + usize::from(word(start + 2)?)),
+        0x86dd => Some(start..start + 40 + usize::from(word(start + 4)?)),
+        _ => None,
+    }
 }
 
 /// Whether a packet's checksums are all right: of an IPv4 header, and of the transport behind either IP. Extension
