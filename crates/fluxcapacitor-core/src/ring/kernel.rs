@@ -105,7 +105,7 @@ impl KernelSide {
             self.statistics.tx_ring_empty_descs += 1;
             return Outgoing::Empty;
         }
-        if self.peer.completion.room(self.reserved + 1).unwrap_or(0) <= self.reserved {
+        if !self.can_send() {
             return Outgoing::NoRoom;
         }
         let Ok(Some(Descriptor { addr, len, options })) = self.peer.tx.pop() else {
@@ -150,6 +150,12 @@ impl KernelSide {
     pub fn forge_packet(&mut self, descriptor: Descriptor) {
         let _full = self.peer.rx.push(descriptor);
         self.peer.rx.publish();
+    }
+
+    /// Whether there is a packet to send, and room to say so.
+    pub fn can_send(&mut self) -> bool {
+        let room = self.peer.completion.room(self.reserved + 1).unwrap_or(0) > self.reserved;
+        room && self.peer.tx.ready().is_ok_and(|ready| ready > 0)
     }
 
     /// Whether there are packets for the user.

@@ -60,6 +60,11 @@ impl<E> Clock<E> {
         }
     }
 
+    /// The moment that is `time` after now, as far as there is one.
+    pub(super) fn after(&self, time: Duration) -> Moment {
+        self.now.saturating_add(nanoseconds(time))
+    }
+
     pub(super) fn schedule(&mut self, at: Moment, event: E) {
         self.queue.push(Reverse(Entry { at, number: self.next, event }));
         self.next += 1;

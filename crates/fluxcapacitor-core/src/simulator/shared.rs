@@ -5,7 +5,6 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::clock::nanoseconds;
 use super::registry::SOCKETS;
 use super::state::State;
 
@@ -76,7 +75,7 @@ impl Shared {
         mut state: MutexGuard<'s, State>,
     ) -> MutexGuard<'s, State> {
         let now = state.clock.now();
-        let next = state.clock.next_at().unwrap_or(u64::MAX).min(now + nanoseconds(NAP));
+        let next = state.clock.next_at().unwrap_or(u64::MAX).min(state.clock.after(NAP));
         let sleep = Duration::from_nanos(next.saturating_sub(now));
         if sleep < SHORT {
             drop(state);

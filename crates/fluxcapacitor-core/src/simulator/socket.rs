@@ -5,7 +5,6 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::nanoseconds;
 use super::doorbell::{Bell, Doorbell};
 use super::nic::{Nic, Profile};
 use super::shared::Shared;
@@ -140,8 +139,8 @@ impl Backend for SimSocket {
     fn wait(&self, interest: Interest, timeout: Duration) -> Result<Waited> {
         let mut state = self.shared.lock();
         state.enter();
-        let deadline = state.clock.now().saturating_add(nanoseconds(timeout));
-        let look_at = state.clock.now().saturating_add(nanoseconds(LOOK_EVERY));
+        let deadline = state.clock.after(timeout);
+        let look_at = state.clock.after(LOOK_EVERY);
         loop {
             // A link that is down shows only when there is nothing else to tell.
             let link = state.drive(self.id);
@@ -271,7 +270,7 @@ impl Unbound for SimSocket {
             std::thread::sleep(time);
         } else {
             self.shared.with(|state| {
-                state.run_until(state.clock.now().saturating_add(nanoseconds(time)));
+                state.run_until(state.clock.after(time));
             });
         }
     }
@@ -292,12 +291,12 @@ impl Drop for SimSocket {
 impl Drop for Closing {
     fn drop(&mut self) {
         self.shared.with(|state| {
-            let now = state.clock.now();
+            let busy_until = state.clock.after(BUSY_AFTER_CLOSE);
             let Some(closed) = state.sockets.remove(&self.id) else { return };
             let queue = state.nics[closed.nic].queues.get_mut(closed.queue as usize);
             if let Some(queue) = queue.filter(|queue| queue.socket == Some(self.id)) {
                 queue.socket = None;
-                queue.busy_until = now + nanoseconds(BUSY_AFTER_CLOSE);
+                queue.busy_until = busy_until;
                 queue.driver = Default::default();
             }
         });

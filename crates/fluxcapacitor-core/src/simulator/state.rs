@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::{Clock, Moment, nanoseconds};
+use super::clock::{Clock, Moment};
 use super::fault::{Fault, Rule, Stage};
 use super::map::Maps;
 use super::nic::NicState;
@@ -90,7 +90,7 @@ impl State {
     /// Time passes for a call into the kernel, and what is due by then happens.
     pub(super) fn enter(&mut self) {
         self.clock.catch_up();
-        self.clock.advance(self.clock.now() + nanoseconds(CALL));
+        self.clock.advance(self.clock.after(CALL));
         self.run_due();
     }
 

@@ -142,7 +142,7 @@ impl World {
     /// Lets time pass, and all happen that is due.
     pub fn run_for(&self, time: Duration) {
         self.shared.with(|state| {
-            let until = state.clock.now().saturating_add(nanoseconds(time));
+            let until = state.clock.after(time);
             state.run_until(until);
         });
     }

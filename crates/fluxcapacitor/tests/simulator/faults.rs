@@ -164,3 +164,48 @@ fn a_forged_peer_is_seen_through() {
         conserved(&b);
     }
 }
+
+#[test]
+fn times_without_end_are_no_more_than_that() {
+    for profile in PROFILES {
+        for fault in [
+            Fault::Delay { by: Duration::MAX, jitter: Duration::MAX },
+            Fault::Reorder(Duration::MAX),
+            Fault::LateCompletion(Duration::MAX),
+            Fault::Stop(Duration::MAX),
+            Fault::Rate { bits_per_second: 0 },
+        ] {
+            let bench = Bench::new(1, profile);
+            bench.world.fault(Rule::new(fault).one_in(2));
+            let (mut a, _b) = bench.open();
+            for number in 0..20 {
+                push(&mut a, &[packet(number)]);
+                bench.world.run_for(Duration::from_millis(1));
+                a.reclaim().unwrap();
+            }
+            let census = a.census();
+            assert_eq!((census.total(), census.retired), (4096, 0), "{fault:?}");
+        }
+        let bench = Bench::new(1, profile);
+        let (a, _b) = bench.open();
+        bench.b.inject_after(Duration::MAX, &packet(1));
+        let waited = a.wait(fluxcapacitor::raw::Interest::Rx, Duration::MAX).unwrap();
+        assert_eq!(waited, fluxcapacitor::raw::Waited::TimedOut);
+        bench.world.run_for(Duration::MAX);
+    }
+}
+
+#[test]
+fn a_driver_that_cannot_complete_sleeps_until_it_can() {
+    let bench = Bench::new(1, Profile::ZeroCopy);
+    let small = fluxcapacitor::FluxBuilder::new(bench.a.name()).completion_size(4).tx_size(16);
+    let mut a = small.build_raw().unwrap();
+    push(&mut a, &(0..12).map(packet).collect::<Vec<_>>());
+    bench.world.run_for(SECOND);
+    assert_eq!((a.tx.occupancy(), bench.a.counters().tx_packets), (8, 4));
+    assert!(a.tx.needs_wakeup());
+    assert!(!bench.world.step(), "nothing happens any more");
+    send(&mut a, &[]);
+    assert_eq!(bench.a.counters().tx_packets, 12);
+    conserved(&a);
+}

@@ -5,7 +5,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::super::clock::nanoseconds;
 use super::{Event, NicId, SocketId, State};
 use crate::ring::{KernelSide, Outgoing};
 
@@ -65,7 +64,7 @@ impl State {
         };
         self.complete_leaving(nic, at, id);
         let now = self.clock.now();
-        let again = now + nanoseconds(POLL_EVERY);
+        let again = self.clock.after(POLL_EVERY);
         if !self.nics[nic].is_running(now) {
             // It comes back to life with the link, or with the next kick.
             self.nics[nic].queues[at].driver.awake = false;
@@ -80,8 +79,9 @@ impl State {
         refill(&mut socket.lane, driver);
         if sent == 0 && driver.leaving.is_empty() {
             socket.lane.peer.tx.set_need_wakeup(true);
-            // The user publishes first and reads the flag second.
-            if socket.lane.peer.tx.occupancy() == 0 {
+            // The user publishes first and reads the flag second. Without room to complete, it sleeps too:
+            // whoever makes room finds the flag.
+            if !socket.lane.can_send() {
                 driver.awake = false;
                 return;
             }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::super::clock::nanoseconds;
 use super::super::program::{Ingress, Verdict};
 use super::super::rss;
 use super::{CALL, Event, NicId, State, driver};
@@ -42,7 +41,7 @@ impl State {
             Verdict::Drop | Verdict::Aborted => self.recycle(packet),
             Verdict::Pass => self.nics[nic].pass(packet),
             Verdict::Tx => {
-                let at = now + nanoseconds(CALL);
+                let at = self.clock.after(CALL);
                 self.clock.schedule(at, Event::Bounce { nic, queue, packet });
             }
             Verdict::Redirect { map, slot } => self.redirect(nic, queue, (map, slot), packet),
@@ -66,7 +65,7 @@ impl State {
 
     /// The same, when `delay` has passed. Rules are asked then.
     pub(in crate::simulator) fn inject_after(&mut self, nic: NicId, delay: Duration, bytes: &[u8]) {
-        let at = self.clock.now().saturating_add(nanoseconds(delay));
+        let at = self.clock.after(delay);
         self.clock.schedule(at, Event::Inject { nic, packet: bytes.to_vec() });
     }
 

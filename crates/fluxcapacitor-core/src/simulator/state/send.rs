@@ -1,6 +1,5 @@
 //! From the tx ring to the wire: what a kick does.
 
-use super::super::clock::nanoseconds;
 use super::super::fault::{Fault, Stage};
 use super::{Event, NicId, SocketId, State};
 use crate::backend::Kick;
@@ -11,16 +10,11 @@ impl State {
     /// `sendto` (`__xsk_sendmsg`).
     pub(in crate::simulator) fn kick_tx(&mut self, id: SocketId) -> Result<Kick> {
         let Some((nic, queue)) = self.check_link(id)? else { return Ok(Kick::Done) };
+        let mut is_short = false;
         match self.strike(Stage::Kick, nic, None) {
             Some(Fault::KickAgain | Fault::KickNoBuffers) => return Ok(Kick::Again),
-            Some(Fault::Forge) => {
-                self.forge(id);
-            }
-            Some(Fault::ShortKick) => {
-                let waiting =
-                    self.sockets.get(&id).map_or(0, |socket| socket.lane.peer.tx.occupancy());
-                return Ok(self.send(nic, queue, id, waiting / 2));
-            }
+            Some(Fault::Forge) => self.forge(id),
+            Some(Fault::ShortKick) => is_short = true,
             _ => {}
         }
         let Some(socket) = self.sockets.get(&id) else { return Ok(Kick::Done) };
@@ -28,7 +22,8 @@ impl State {
             self.wake_driver(nic, queue);
             return Ok(Kick::Done);
         }
-        let budget = socket.tx_budget;
+        let waiting = socket.lane.peer.tx.occupancy();
+        let budget = if is_short { waiting / 2 } else { socket.tx_budget };
         Ok(self.send(nic, queue, id, budget))
     }
 
@@ -113,7 +108,7 @@ impl State {
     pub(super) fn complete(&mut self, nic: NicId, id: SocketId, addr: u64) {
         let late = self.strike(Stage::Completion, nic, None);
         if let Some(Fault::LateCompletion(by)) = late {
-            let at = self.clock.now() + nanoseconds(by);
+            let at = self.clock.after(by);
             self.clock.schedule(at, Event::Complete { socket: id, addr });
         } else if let Some(socket) = self.sockets.get_mut(&id) {
             socket.lane.complete(addr);

@@ -24,7 +24,7 @@ impl State {
                 copy.into_iter().chain([packet]).for_each(|packet| this.transmit(packet));
             }
             Wire::Linked { peer, delay } => {
-                at += delay;
+                at = at.saturating_add(delay);
                 for packet in copy.into_iter().chain([packet]) {
                     if at <= now {
                         self.arrive(peer, queue, packet);
@@ -78,9 +78,10 @@ impl State {
                         *byte ^= 1 << (bit % 8);
                     }
                 }
-                Fault::Reorder(by) => at += nanoseconds(by),
+                Fault::Reorder(by) => at = at.saturating_add(nanoseconds(by)),
                 Fault::Delay { by, jitter } => {
-                    at += nanoseconds(by) + self.random.below(nanoseconds(jitter));
+                    let jitter = self.random.below(nanoseconds(jitter));
+                    at = at.saturating_add(nanoseconds(by)).saturating_add(jitter);
                 }
                 Fault::Rate { bits_per_second } => {
                     let takes = packet.len() as u128 * 8 * 1_000_000_000;
@@ -91,8 +92,7 @@ impl State {
                     at = this.wire_busy_until;
                 }
                 Fault::Stop(time) => {
-                    let until = at.saturating_add(nanoseconds(time));
-                    self.nics[nic].stopped_until = until;
+                    self.nics[nic].stopped_until = at.saturating_add(nanoseconds(time));
                 }
                 _ => {}
             }
