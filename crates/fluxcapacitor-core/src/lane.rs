@@ -139,20 +139,20 @@ fn try_open(
         return Err(Error::Foreign);
     }
     let own_umem = options.share.is_none();
-    match &options.port {
+    match options.port {
         #[cfg(target_os = "linux")]
         Port::Kernel { ifindex } => {
             let made = sys::socket::XdpSocket::open(
                 umem,
                 own_umem,
-                *ifindex,
+                ifindex,
                 options.queue,
                 options.sizes,
             )?;
             fill_and_bind(made, pool, options)
         }
         #[cfg(feature = "simulator")]
-        Port::Simulated(nic) => {
+        Port::Simulated(ref nic) => {
             let made = simulator::SimSocket::open(umem, nic, options.queue, options.sizes)?;
             fill_and_bind(made, pool, options)
         }

@@ -33,6 +33,10 @@
 pub mod backend;
 mod error;
 #[cfg(not(loom))]
+#[cfg_attr(
+    not(any(target_os = "linux", feature = "simulator")),
+    allow(dead_code, unused_variables)
+)]
 pub mod lane;
 pub mod ring;
 #[cfg(all(feature = "simulator", not(loom)))]

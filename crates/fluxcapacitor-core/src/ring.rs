@@ -31,8 +31,10 @@ use std::fmt;
 pub use completion::{Completed, CompletionRing};
 pub use consumer::{ConsumerRing, Taken};
 pub use fill::FillRing;
-#[cfg(any(feature = "simulator", loom))]
+#[cfg(loom)]
 pub use kernel::{KernelSide, Outgoing};
+#[cfg(all(feature = "simulator", not(loom)))]
+pub(crate) use kernel::{KernelSide, Outgoing};
 pub use lane::{LaneRings, PeerRings, RingSizes};
 pub(crate) use memory::RingMemory;
 #[cfg(all(target_os = "linux", not(loom)))]

@@ -37,7 +37,15 @@
 
 pub mod builder;
 pub mod granted;
+#[cfg_attr(
+    not(any(target_os = "linux", feature = "simulator")),
+    allow(dead_code, unused_variables)
+)]
 pub mod hook;
+#[cfg_attr(
+    not(any(target_os = "linux", feature = "simulator")),
+    allow(dead_code, unused_variables)
+)]
 mod port;
 pub mod raw;
 #[cfg(feature = "simulator")]

@@ -96,7 +96,6 @@ impl Port {
     }
 
     /// Attaches a program to it.
-    #[cfg_attr(not(any(target_os = "linux", feature = "simulator")), allow(unused_variables))]
     pub(crate) fn attach(&self, attach: Attach, program: &XdpProgram) -> Result<Hook> {
         match self.kind {
             #[cfg(target_os = "linux")]

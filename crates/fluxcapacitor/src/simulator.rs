@@ -1,4 +1,5 @@
 //! Simulated interfaces: [`FluxBuilder`](crate::FluxBuilder) opens them by their names, as it does real ones.
+//! What of the kernel they model, and what not, is a table in [`fluxcapacitor_core::simulator`].
 //!
 //! ```
 //! use fluxcapacitor::FluxBuilder;
@@ -21,7 +22,8 @@
 /// Worlds, their NICs, and what goes wrong in them.
 pub mod control {
     pub use fluxcapacitor_core::simulator::{
-        Captured, Counters, Fault, LinkConfig, Live, Nic, NicConfig, Profile, Rule, World,
+        Attached, Captured, Counters, Facts, Fault, LinkConfig, Live, Nic, NicConfig, Profile,
+        Rule, SocketMap, World,
     };
 }
 

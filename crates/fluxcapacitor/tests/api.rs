@@ -56,3 +56,14 @@ fn the_relations_hold() {
     let _: fn(FluxRaw) -> (UmemRegion, RxRing, FillRing, TxRing, CompletionRing) = parts;
     let _ = FluxBuilder::new("eth0").queue(0);
 }
+
+/// Where there is no AF_XDP, that is said, and what there is instead.
+#[cfg(not(target_os = "linux"))]
+#[test]
+fn real_interfaces_are_linux_s() {
+    use fluxcapacitor::Error;
+
+    let error = FluxBuilder::new("eth0").build_raw().unwrap_err();
+    assert!(matches!(error, Error::NotOnThisSystem { .. }), "{error}");
+    assert!(error.to_string().contains("use the simulator"), "{error}");
+}

@@ -4,15 +4,23 @@
 //! time of one copy, and each step of a frame is written into the ledger by the simulator alone: from
 //! posted to delivered, and from queued to completed (`[one-clearer]`).
 
-use super::{Descriptor, LaneRings, PeerRings, RingSizes};
+use super::{Descriptor, PeerRings};
+#[cfg(loom)]
+use super::{LaneRings, RingSizes};
 use crate::backend::Statistics;
+#[cfg(loom)]
 use crate::error::Result;
-use crate::umem::{Holder, Lane, LaneKey, Mover, Place, UmemRegion, XDP_PACKET_HEADROOM};
+use crate::umem::{Holder, Lane, Place, UmemRegion, XDP_PACKET_HEADROOM};
+#[cfg(loom)]
+use crate::umem::{LaneKey, Mover};
 
 /// Frames, rings and counters of one simulated lane, on the kernel's side.
 ///
 /// Unlike [`PeerRings`], which are plain numbers, it takes frames out of the ledger and writes them back
 /// there as it moves them: what the user's side of the lane gives out is what this has put in.
+///
+/// `[one-clearer]`: it must not outlive its lane, whose frames the next lane may sweep. In a world it goes
+/// when the lane closes; nobody else can have one but models.
 #[derive(Debug)]
 pub struct KernelSide {
     umem: UmemRegion,
@@ -78,25 +86,27 @@ impl KernelSide {
         }
     }
 
-    /// Copies a packet into the frame at `addr` and shows it to the user (`__xsk_rcv`, `__xsk_rcv_zc`).
-    pub fn deliver(&mut self, addr: u64, packet: &[u8]) {
+    /// Copies a packet into the frame at `addr` and shows it to the user (`__xsk_rcv`, `__xsk_rcv_zc`);
+    /// says whether it did.
+    pub fn deliver(&mut self, addr: u64, packet: &[u8]) -> bool {
         let headroom = u64::from(XDP_PACKET_HEADROOM + self.umem.layout().headroom());
         let (first, len) = (addr + headroom, packet.len());
         let room = self.peer.rx.room(1).unwrap_or(0);
         if room == 0 {
             self.statistics.rx_ring_full += 1;
             self.free.push(addr);
-            return;
+            return false;
         }
         let Some(mut claim) = self.umem.frames().claim(first, len as u64, self.posted) else {
             self.statistics.rx_dropped += 1;
-            return;
+            return false;
         };
         claim.bytes_mut().copy_from_slice(packet);
         claim.lend(self.delivered);
         let _there_is_room =
             self.peer.rx.push(Descriptor { addr: first, len: len as u32, options: 0 });
         self.peer.rx.publish();
+        true
     }
 
     /// Takes a packet to send and copies it into `packet` (`xskq_cons_peek_desc`, `xsk_build_skb`).
@@ -169,9 +179,10 @@ impl KernelSide {
     }
 }
 
+#[cfg(loom)]
 impl LaneRings {
-    /// A lane whose frames are moved by the kernel's side that comes with it: for the simulator, and for
-    /// models of it. All indices begin at `start`.
+    /// A lane whose frames are moved by the kernel's side that comes with it: for
+    /// models of the simulator. All indices begin at `start`.
     ///
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) if a size is not a power of two.

@@ -43,7 +43,9 @@ impl<E> Clock<E> {
     }
 
     pub(super) fn set_live(&mut self, live: bool) {
-        self.live = live.then(|| (Instant::now(), self.now));
+        if live != self.is_live() {
+            self.live = live.then(|| (Instant::now(), self.now));
+        }
     }
 
     /// In a world that runs live: catches up with this machine's clock.
@@ -84,9 +86,12 @@ impl<E> Clock<E> {
     }
 }
 
-/// As many as fit; a world ends after 584 years.
+/// The longest time that anything takes: 208 days. A world ends after a thousand of those.
+const FOREVER: Moment = 1 << 54;
+
+/// As many as there are, up to [`FOREVER`].
 pub(super) fn nanoseconds(duration: Duration) -> Moment {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(duration.as_nanos()).map_or(FOREVER, |nanoseconds| nanoseconds.min(FOREVER))
 }
 
 impl<E> PartialEq for Entry<E> {

@@ -1,6 +1,8 @@
 //! What goes wrong, when, and with which packets.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ pub enum Fault {
     Reorder(Duration),
     /// One bit of the packet is turned over.
     Corrupt,
-    /// The packet takes longer: by `by`, and by up to `jitter` more.
+    /// The packet takes longer: by `by`, and by up to `jitter` more. With jitter, packets overtake each other.
     Delay {
         /// For sure.
         by: Duration,
@@ -90,6 +92,9 @@ pub struct Rule {
     packets: Option<Arc<Matches>>,
 }
 
+/// What a closure of a rule panicked with.
+pub(super) type Panic = Option<Box<dyn Any + Send>>;
+
 type Matches = dyn Fn(&[u8]) -> bool + Send + Sync;
 
 impl Rule {
@@ -118,6 +123,10 @@ impl Rule {
     }
 
     /// Only to packets of which this holds. Faults of kicks, which are of no packet, take no notice.
+    ///
+    /// It is asked while the world is locked: it must not call into that world, nor hold anything of it (a
+    /// NIC, a socket). If it panics, the packet is spared, and the panic goes on when all is in order, out of the
+    /// call into the world that is made then, or next.
     pub fn packets(mut self, matches: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
         self.packets = Some(Arc::new(matches));
         self
@@ -129,14 +138,20 @@ impl Rule {
         nic: &str,
         packet: Option<&[u8]>,
         random: &mut Random,
+        panic: &mut Panic,
     ) -> bool {
         if self.times_left == 0 || self.nic.as_deref().is_some_and(|only| only != nic) {
             return false;
         }
-        if let (Some(matches), Some(packet)) = (&self.packets, packet)
-            && !matches(packet)
-        {
-            return false;
+        if let (Some(matches), Some(packet)) = (&self.packets, packet) {
+            match catch_unwind(AssertUnwindSafe(|| matches(packet))) {
+                Ok(true) => {}
+                Ok(false) => return false,
+                Err(payload) => {
+                    *panic = Some(payload);
+                    return false;
+                }
+            }
         }
         if self.one_in > 1 && random.below(self.one_in) != 0 {
             return false;

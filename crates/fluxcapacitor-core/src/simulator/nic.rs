@@ -17,6 +17,9 @@ use crate::error::{Error, Result};
 /// went to the host's stack. What comes on top is dropped and counted.
 const WAITING_MAX: usize = 1 << 16;
 
+/// Bytes of a packet on the wire beyond the MTU: Ethernet header and a VLAN tag (`is_skb_forwardable`).
+const OVERHEAD: usize = 14 + 4;
+
 /// How a NIC serves AF_XDP sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -145,7 +148,11 @@ impl Nic {
     pub(super) fn make(shared: &Arc<Shared>, config: NicConfig) -> Result<Self> {
         let NicConfig { name, queues, mtu, profile, mac } = config;
         if name.is_empty() || name.contains('/') {
-            return Err(Error::invalid("name of a NIC", name, "it has no slash and is not empty"));
+            return Err(Error::invalid(
+                "name of a NIC",
+                format!("{name:?}"),
+                "it has no slash and is not empty",
+            ));
         }
         if !(1..=64).contains(&queues) {
             return Err(Error::invalid("queues of a NIC", queues, "it has 1 to 64"));
@@ -376,6 +383,11 @@ impl NicState {
 
     fn name(&self) -> &str {
         self.full_name.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Whether a packet is no longer than it takes.
+    pub(super) fn fits(&self, len: usize) -> bool {
+        len <= self.mtu as usize + OVERHEAD
     }
 
     /// Whether packets come and go.

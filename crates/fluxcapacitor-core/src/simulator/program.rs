@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rbpf::EbpfVmMbuff;
@@ -22,6 +23,15 @@ const LEN_MIN: i64 = 14;
 
 /// How long a packet can grow: a page less the kernel's headroom and `struct skb_shared_info`.
 const LEN_MAX: i64 = 4096 - 256 - 320;
+
+/// `BPF_MAXINSNS` (`include/uapi/linux/bpf_common.h`); and far less than what `rbpf` can count jumps over.
+const INSTRUCTIONS_MAX: usize = 4096;
+
+/// `BPF_JMP | BPF_EXIT`.
+const EXIT: u8 = 0x95;
+
+/// `MAX_BPF_STACK` (`include/linux/filter.h`).
+const STACK: i16 = 512;
 
 /// A program that can run.
 #[derive(Clone, Debug)]
@@ -79,9 +89,9 @@ impl Program {
             log: why,
         };
         check(code).map_err(refuse)?;
-        let program = Self(intern(code));
-        machine(program.0).map_err(refuse)?;
-        Ok(program)
+        // What `rbpf` itself refuses is not kept.
+        EbpfVmMbuff::new(Some(code)).map_err(|error| refuse(error.to_string()))?;
+        Ok(Self(intern(code)))
     }
 
     /// Runs on a packet, which it may shorten or lengthen.
@@ -98,10 +108,15 @@ impl Program {
                     Some(at) => machines.remove(at),
                     None => machine(self.0).ok()?,
                 };
-                machines.truncate(MACHINES_MAX - 1);
+                if machines.len() == MACHINES_MAX {
+                    machines.remove(0);
+                }
                 machines.push(found);
             }
-            machines.last()?.vm.execute_program(packet, &context(packet, ingress)).ok()
+            let vm = &machines.last()?.vm;
+            // Some arithmetic panics in it where Rust checks for overflow: the packet is aborted.
+            let run = || vm.execute_program(packet, &context(packet, ingress)).ok();
+            catch_unwind(AssertUnwindSafe(run)).ok().flatten()
         });
         let (redirect, len) = RUN.with_borrow_mut(|run| (run.redirect, run.len));
         packet.resize(len as usize, 0);
@@ -157,7 +172,10 @@ fn redirect_map(map: u64, slot: u64, flags: u64, _: u64, _: u64) -> u64 {
     if flags & !0b11 != 0 {
         return ABORTED;
     }
+    // Its type in the kernel.
+    let slot = slot & u64::from(u32::MAX);
     RUN.with_borrow_mut(|run| {
+        run.redirect = None;
         if run.maps.socket(map, slot).is_none() {
             return flags;
         }
@@ -171,7 +189,7 @@ fn adjust_tail(_context: u64, delta: u64, _: u64, _: u64, _: u64) -> u64 {
     const EINVAL: i64 = 22;
     RUN.with_borrow_mut(|run| {
         let len = run.len + i64::from(delta as i32);
-        if !(LEN_MIN..=LEN_MAX).contains(&len) {
+        if len < LEN_MIN || (len > run.len && len > LEN_MAX) {
             return (-EINVAL).cast_unsigned();
         }
         run.len = len;
@@ -179,11 +197,28 @@ fn adjust_tail(_context: u64, delta: u64, _: u64, _: u64, _: u64) -> u64 {
     })
 }
 
+/// Whether a store at this offset from R10, of the size that the opcode says, is within the stack.
+fn is_in_stack(opcode: u8, offset: i16) -> bool {
+    let size = match opcode & 0x18 {
+        0x00 => 4,
+        0x08 => 2,
+        0x10 => 1,
+        _ => 8,
+    };
+    (-STACK..=-size).contains(&offset)
+}
+
 /// Refuses what is not modelled; the rest is `rbpf`'s own to check.
 fn check(code: &[u8]) -> Result<(), String> {
     let (instructions, rest) = code.as_chunks::<8>();
     if !rest.is_empty() {
         return Err("an instruction has 8 bytes".to_owned());
+    }
+    if instructions.len() > INSTRUCTIONS_MAX {
+        return Err(format!("{INSTRUCTIONS_MAX} instructions are the most"));
+    }
+    if instructions.last().is_none_or(|last| last[0] != EXIT) {
+        return Err("the last instruction has to be exit".to_owned());
     }
     let mut wide = false;
     for (at, insn) in instructions.iter().enumerate() {
@@ -196,11 +231,13 @@ fn check(code: &[u8]) -> Result<(), String> {
         match opcode & 7 {
             // BPF_LD: the wide constant only; BPF_LDX: plain loads only.
             0 if opcode != 0x18 => return refuse("loads by BPF_LD are not modelled"),
+            // `rbpf` lets it through, and R10 would be the stack no more.
+            0 if registers & 15 == 10 => return refuse("R10 cannot be written"),
             0 => wide = true,
             1 if opcode & 0xe0 != 0x60 => return refuse("this kind of load is not modelled"),
             // BPF_ST, BPF_STX: plain stores to the stack.
             2 | 3 if opcode & 0xe0 != 0x60 => return refuse("atomics are not modelled"),
-            2 | 3 if registers & 15 != 10 => {
+            2 | 3 if registers & 15 != 10 || !is_in_stack(opcode, offset) => {
                 return refuse("only the stack can be written, by R10");
             }
             5 | 6 => match opcode >> 4 {

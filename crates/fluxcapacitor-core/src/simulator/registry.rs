@@ -58,7 +58,7 @@ impl Registry {
         if name.is_empty() || name.contains('/') {
             return Err(Error::invalid(
                 "name of a world",
-                name,
+                format!("{name:?}"),
                 "it has no slash and is not empty",
             ));
         }

@@ -1,6 +1,7 @@
 //! A world, as everybody who is in it holds it.
 
 use std::fmt;
+use std::panic::resume_unwind;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -41,6 +42,7 @@ impl Shared {
         let mut state = self.lock();
         let changed = change(&mut state);
         self.tell(&mut state);
+        go_on(state);
         changed
     }
 
@@ -93,6 +95,17 @@ impl Shared {
     pub(super) fn tell_all(&self) {
         self.stirred.notify_all();
         self.due.notify_all();
+    }
+}
+
+/// Unlocks; and has a panic of a rule's closure go on, unless this is a drop in the course of one.
+pub(super) fn go_on(mut state: MutexGuard<'_, State>) {
+    if thread::panicking() {
+        return;
+    }
+    if let Some(payload) = state.panic.take() {
+        drop(state);
+        resume_unwind(payload);
     }
 }
 

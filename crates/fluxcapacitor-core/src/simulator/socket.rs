@@ -3,11 +3,12 @@
 #[cfg(unix)]
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use super::doorbell::{Bell, Doorbell};
 use super::nic::{Nic, Profile};
-use super::shared::Shared;
+use super::shared::{Shared, go_on};
 use super::state::{NicId, SocketId, State};
 use crate::backend::{Backend, BindMode, Interest, Kick, Statistics, Waited};
 use crate::error::{Error, Result};
@@ -55,6 +56,18 @@ struct Closing {
 impl Socket {
     pub(super) fn is_zero_copy(&self) -> bool {
         self.bound.is_some_and(|mode| mode.zero_copy)
+    }
+
+    /// `xsk_uses_need_wakeup`.
+    pub(super) fn uses_need_wakeup(&self) -> bool {
+        self.bound.is_some_and(|mode| mode.need_wakeup)
+    }
+
+    /// Says whether a driver sleeps; one whose user does not ask leaves the flag as it is.
+    pub(super) fn set_tx_wakeup(&self, asleep: bool) {
+        if self.uses_need_wakeup() {
+            self.lane.peer.tx.set_need_wakeup(asleep);
+        }
     }
 
     /// `xsk_rcv_check`.
@@ -142,14 +155,20 @@ impl Backend for SimSocket {
         let deadline = state.clock.after(timeout);
         let look_at = state.clock.after(LOOK_EVERY);
         loop {
-            // A link that is down shows only when there is nothing else to tell.
             let link = state.drive(self.id);
             self.shared.tell(&mut state);
+            if state.panic.is_some() && !thread::panicking() {
+                go_on(state);
+                return Ok(Waited::TimedOut);
+            }
             let Some(socket) = state.sockets.get(&self.id) else { return Err(Error::LinkGone) };
-            if socket.is_ready(interest) {
+            // Of a link that is down, `xsk_poll` reports nothing but that it has nothing.
+            if link.is_ok() && socket.is_ready(interest) {
                 return Ok(Waited::Ready);
             }
-            self.bell.hush();
+            if !socket.is_ready(Interest::Rx) {
+                self.bell.hush();
+            }
             let until = match link {
                 Ok(()) => deadline,
                 Err(Error::LinkDown) => deadline.min(look_at),
@@ -201,15 +220,19 @@ impl Backend for SimSocket {
         self.lane.umem()
     }
 
-    /// Readable when packets have arrived since the last wait that found none.
+    /// Readable while there are packets, as of the last time that this was called or waited, or they came.
     #[cfg(unix)]
     fn fd(&self) -> BorrowedFd<'_> {
         let is_readable = self.with(|socket| {
             socket.doorbell.connect();
-            socket.lane.is_readable()
+            let is_readable = socket.lane.is_readable();
+            if is_readable {
+                socket.doorbell.ring();
+            }
+            is_readable
         });
-        if is_readable.unwrap_or(true) {
-            let _gone = self.with(|socket| socket.doorbell.ring());
+        if !is_readable.unwrap_or(true) {
+            self.bell.hush();
         }
         self.bell.fd()
     }
@@ -267,7 +290,7 @@ impl Unbound for SimSocket {
 
     fn pause(&self, time: Duration) {
         if self.shared.lock().clock.is_live() {
-            std::thread::sleep(time);
+            thread::sleep(time);
         } else {
             self.shared.with(|state| {
                 state.run_until(state.clock.after(time));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::{Clock, Moment};
-use super::fault::{Fault, Rule, Stage};
+use super::fault::{Fault, Panic, Rule, Stage};
 use super::map::Maps;
 use super::nic::NicState;
 use super::random::Random;
@@ -53,6 +53,10 @@ pub(super) struct State {
     next_socket: u64,
     pub(super) maps: Arc<Maps>,
     pub(super) rules: Vec<Rule>,
+    /// What a closure of a rule has panicked with; it goes on when the lock is free.
+    pub(super) panic: Panic,
+    /// How many guards have it run live.
+    pub(super) live_guards: usize,
     /// Whether something has happened that sockets may wait for.
     pub(super) has_stirred: bool,
     /// Until when the thread of a live world sleeps; 0 while it does not.
@@ -74,6 +78,8 @@ impl State {
             next_socket: 0,
             maps: Arc::default(),
             rules: Vec::new(),
+            panic: None,
+            live_guards: 0,
             has_stirred: false,
             wakes_at: 0,
             buffers: Vec::new(),
@@ -144,9 +150,9 @@ impl State {
         nic: NicId,
         packet: Option<&[u8]>,
     ) -> Option<Fault> {
-        let (name, random) = (&self.nics[nic].full_name, &mut self.random);
+        let (name, random, panic) = (&self.nics[nic].full_name, &mut self.random, &mut self.panic);
         let mut rules = self.rules.iter_mut().filter(|rule| rule.fault.stage() == stage);
-        rules.find_map(|rule| rule.strikes(name, packet, random).then_some(rule.fault))
+        rules.find_map(|rule| rule.strikes(name, packet, random, panic).then_some(rule.fault))
     }
 
     /// An empty buffer.

@@ -1,6 +1,7 @@
 //! A simulated world, as whoever made it holds it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ const SEED: &str = "FLUXCAP_SEED";
 /// What happens in it is a function of its seed and of the calls that are made, as long as they come from
 /// one thread. Time stands still but for waits, which pass at once, for a microsecond per call into the
 /// simulated kernel, and for [`World::step`] and [`World::run_for`]; or it goes with this machine's
-/// clock, while it [runs live](World::run_live).
+/// clock, while it [runs live](World::run_live). So measure time by [`World::now`]; and a loop that only looks at
+/// rings, or flushes to a driver that is awake, waits for ever in a world where nobody moves time.
 ///
 /// It lives for as long as it, one of its NICs or a socket in it does. If it is dropped by a panic, it says
 /// which seed it had.
@@ -126,7 +128,8 @@ impl World {
 
     /// From here on, nothing goes wrong any more; what is under way stays as it is.
     pub fn clear_faults(&self) {
-        self.shared.lock().rules.clear();
+        // What their closures hold is dropped when the lock is free.
+        let _rules = std::mem::take(&mut self.shared.lock().rules);
     }
 
     /// How much time has passed in it.
@@ -139,8 +142,11 @@ impl World {
         self.shared.with(|state| state.step(u64::MAX))
     }
 
-    /// Lets time pass, and all happen that is due.
+    /// Lets time pass, and all happen that is due; in a world that runs live, it sleeps so long.
     pub fn run_for(&self, time: Duration) {
+        if self.shared.lock().clock.is_live() {
+            return thread::sleep(time);
+        }
         self.shared.with(|state| {
             let until = state.clock.after(time);
             state.run_until(until);
@@ -151,17 +157,22 @@ impl World {
     /// packets arrive at programs that never call.
     pub fn run_live(&self) -> Live {
         let shared = Arc::clone(&self.shared);
-        shared.lock().clock.set_live(true);
+        let mut state = shared.lock();
+        state.live_guards += 1;
+        state.clock.set_live(true);
+        drop(state);
+        let is_over = Arc::<AtomicBool>::default();
+        let stop = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
             let mut state = shared.lock();
-            while state.clock.is_live() {
+            while !stop.load(Relaxed) {
                 state.clock.catch_up();
                 state.run_due();
                 shared.tell(&mut state);
                 state = shared.wait_due(state);
             }
         });
-        Live { shared: Arc::clone(&self.shared), thread: Some(thread) }
+        Live { shared: Arc::clone(&self.shared), is_over, thread: Some(thread) }
     }
 }
 
@@ -170,12 +181,19 @@ impl World {
 #[must_use = "dropping it stops the clock"]
 pub struct Live {
     shared: Arc<Shared>,
+    is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.shared.lock().clock.set_live(false);
+        let mut state = self.shared.lock();
+        state.live_guards -= 1;
+        if state.live_guards == 0 {
+            state.clock.set_live(false);
+        }
+        self.is_over.store(true, Relaxed);
+        drop(state);
         self.shared.tell_all();
         if let Some(thread) = self.thread.take() {
             let _panicked = thread.join();

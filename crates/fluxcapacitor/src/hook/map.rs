@@ -53,7 +53,6 @@ impl XskMap {
     /// # Errors
     /// [`Error::Sys`](crate::Error::Sys) or [`Error::Invalid`](crate::Error::Invalid) if the map has no such
     /// queue, or the socket is of the other kind.
-    #[cfg_attr(not(any(target_os = "linux", feature = "simulator")), allow(unused_variables))]
     pub fn insert_socket(&self, queue: u32, socket: &dyn Backend) -> Result<()> {
         match self.0 {
             #[cfg(target_os = "linux")]
@@ -70,7 +69,6 @@ impl XskMap {
     ///
     /// # Errors
     /// [`Error::Sys`](crate::Error::Sys) if the map has no such queue.
-    #[cfg_attr(not(any(target_os = "linux", feature = "simulator")), allow(unused_variables))]
     pub fn remove(&self, queue: u32) -> Result<()> {
         match self.0 {
             #[cfg(target_os = "linux")]

@@ -209,3 +209,37 @@ fn a_driver_that_cannot_complete_sleeps_until_it_can() {
     assert_eq!(bench.a.counters().tx_packets, 12);
     conserved(&a);
 }
+
+#[test]
+fn a_rule_that_panics_spares_the_packet_and_the_world() {
+    for profile in PROFILES {
+        let bench = Bench::new(1, profile);
+        let (mut a, mut b) = bench.open();
+        let bad = |packet: &[u8]| packet[17] == 3 && panic!("a rule of the test panics");
+        bench.world.fault(Rule::new(Fault::Lose).packets(bad));
+        let packets: Vec<_> = (0..10).map(packet).collect();
+        let flushed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            push(&mut a, &packets);
+            bench.world.run_for(SECOND);
+        }));
+        assert!(flushed.is_err(), "the panic goes on");
+        bench.world.clear_faults();
+        send(&mut a, &packets[..1]);
+        let received = numbers(&receive(&mut b));
+        assert!(received.starts_with(&(0..10).collect::<Vec<_>>()), "{received:?}");
+        conserved(&a);
+        conserved(&b);
+    }
+}
+
+#[test]
+fn what_the_other_end_does_not_take_is_told_to_the_sender() {
+    let bench = Bench::new(1, Profile::Copy);
+    let (mut a, mut b) = bench.open();
+    bench.b.set_mtu(500).unwrap();
+    push(&mut a, &[vec![1; 600], vec![2; 10], vec![3; 100]]);
+    assert_eq!(a.tx.occupancy(), 0, "flushed again after each");
+    assert_eq!(a.reclaim().unwrap(), 3, "completed, and not sent");
+    assert_eq!((bench.a.counters().tx_dropped, bench.a.counters().tx_packets), (2, 1));
+    assert_eq!(receive(&mut b), [vec![3; 100]]);
+}

@@ -121,3 +121,83 @@ fn what_is_not_modelled_is_refused() {
     });
     assert!(helper.to_string().contains("of the helpers"), "{helper}");
 }
+
+/// One instruction, as it is encoded: opcode, registers, offset, immediate.
+fn insn(opcode: u8, registers: u8, offset: i16, immediate: i32) -> [u8; 8] {
+    let mut bytes = [opcode, registers, 0, 0, 0, 0, 0, 0];
+    bytes[2..4].copy_from_slice(&offset.to_le_bytes());
+    bytes[4..].copy_from_slice(&immediate.to_le_bytes());
+    bytes
+}
+
+const MOV_R0_2: [u8; 8] = [0xb7, 0, 0, 0, 2, 0, 0, 0];
+const EXIT: [u8; 8] = [0x95, 0, 0, 0, 0, 0, 0, 0];
+
+/// What an interpreter in unsafe code would do with these is not found out.
+#[test]
+fn instructions_that_reach_beyond_the_stack_or_the_program_are_refused() {
+    let bench = Bench::new(5, Profile::Copy);
+    let attach = |code: &[[u8; 8]]| bench.b.attach(&code.concat());
+    // Stores by R10, to all that is not the stack: 512 bytes below it.
+    for (opcode, size) in [(0x72, 1), (0x6a, 2), (0x62, 4), (0x7a, 8)] {
+        let store = |offset| attach(&[insn(opcode, 10, offset, 1), MOV_R0_2, EXIT]).map(drop);
+        assert!(store(-size).is_ok() && store(-512).is_ok(), "{opcode:#x}");
+        for offset in [i16::MIN, -32494, -513, 1 - size, 0, 1, i16::MAX] {
+            assert!(store(offset).is_err(), "{opcode:#x} at {offset}");
+        }
+    }
+    // R10 made to point elsewhere.
+    assert!(attach(&[insn(0x18, 10, 0, 1), [0; 8], MOV_R0_2, EXIT]).is_err());
+    // No end: nothing, a call, or a jump over it.
+    assert!(attach(&[]).is_err());
+    assert!(attach(&[MOV_R0_2, insn(0x85, 0, 0, 65)]).is_err());
+    assert!(attach(&[MOV_R0_2, insn(0x05, 0, 5, 0), EXIT]).is_err());
+    // More than the kernel takes, and than jumps are counted over.
+    assert!(attach(&vec![MOV_R0_2; 65_536]).is_err());
+}
+
+#[test]
+fn arithmetic_that_overflows_harms_nobody() {
+    let bench = Bench::new(6, Profile::Copy);
+    // R0 = i64::MIN, negated.
+    let code = [insn(0x18, 0, 0, 0), insn(0, 0, 0, i32::MIN), insn(0x87, 0, 0, 0), EXIT];
+    let _attached = bench.b.attach(&code.concat()).unwrap();
+    bench.b.inject(&packet(1));
+    assert_eq!(bench.b.passed(), None);
+    assert_eq!(bench.b.counters().rx_packets, 1);
+}
+
+/// Random instructions, most of them refused: what is attached runs to its end.
+#[test]
+fn no_bytes_make_a_program_that_does_harm() {
+    let bench = Bench::new(7, Profile::Copy);
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    let opcodes =
+        [0xb7, 0x07, 0x61, 0x71, 0x79, 0x72, 0x7b, 0x05, 0x15, 0x85, 0x87, 0x18, 0x3f, 0xbf];
+    let mut attached = 0;
+    for _ in 0..20_000 {
+        let mut code: Vec<[u8; 8]> = (0..next() % 6)
+            .map(|_| {
+                let opcode = opcodes[next() as usize % opcodes.len()];
+                let registers = (next() % 11) as u8 | ((next() % 11) as u8) << 4;
+                insn(opcode, registers, (next() % 8) as i16 - 2, (next() % 70) as i32)
+            })
+            .collect();
+        code.extend([MOV_R0_2, EXIT]);
+        if let Ok(_program) = bench.b.attach(&code.concat()) {
+            attached += 1;
+            bench.b.inject(&[0x5a; 64]);
+        }
+        while let Some(passed) = bench.b.passed() {
+            assert!(passed.iter().all(|byte| *byte == 0x5a || *byte == 0), "written to: {code:?}");
+        }
+        while bench.b.transmitted().is_some() {}
+    }
+    assert!(attached > 1000, "{attached}");
+}

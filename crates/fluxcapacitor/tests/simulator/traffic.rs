@@ -202,3 +202,38 @@ fn live_worlds_deliver_to_programs_that_only_look() {
     assert_eq!(to.wait(Interest::Rx, Duration::from_millis(50)).unwrap(), Waited::TimedOut);
     assert!(started.elapsed() >= Duration::from_millis(50), "waits take their time");
 }
+
+#[test]
+fn two_guards_keep_a_world_alive_until_the_second_goes() {
+    let bench = Bench::new(12, Profile::Copy);
+    let (first, second) = (bench.world.run_live(), bench.world.run_live());
+    drop(first);
+    let started = std::time::Instant::now();
+    bench.world.run_for(Duration::from_millis(30));
+    assert!(started.elapsed() >= Duration::from_millis(30), "it still runs live");
+    drop(second);
+    let before = bench.world.now();
+    bench.world.run_for(SECOND);
+    assert_eq!(bench.world.now() - before, SECOND, "and now it does not");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_descriptor_is_readable_while_there_are_packets() {
+    use std::io::Read;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    let bench = Bench::new(13, Profile::Copy);
+    let mut b = open(&bench.b);
+    let is_readable = |raw: &fluxcapacitor::FluxRaw| {
+        let mut stream = UnixStream::from(raw.as_fd().try_clone_to_owned().unwrap());
+        stream.read(&mut [0]).is_ok()
+    };
+    assert!(!is_readable(&b));
+    bench.b.inject(&packet(1));
+    assert!(is_readable(&b));
+    assert!(is_readable(&b), "until they are taken");
+    b.pool.give_all(b.rx.pop().unwrap().map(fluxcapacitor::umem::Segment::into_frame)).unwrap();
+    assert!(!is_readable(&b));
+}

@@ -5,8 +5,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::super::nic::Queue;
 use super::{Event, NicId, SocketId, State};
-use crate::ring::{KernelSide, Outgoing};
+use crate::ring::Outgoing;
 
 /// How many frames it keeps at hand to receive into.
 const STOCK: usize = 256;
@@ -27,16 +28,6 @@ pub(in crate::simulator) struct Driver {
     awake: bool,
 }
 
-/// Takes frames from the fill ring, and says whether it has to be woken for more.
-pub(super) fn refill(lane: &mut KernelSide, driver: &mut Driver) {
-    while driver.stock.len() < STOCK {
-        let Some(frame) = lane.take_frame() else { break };
-        driver.stock.push_back(frame);
-    }
-    // With none left there will be no packet, and so no further look.
-    lane.peer.fill.set_need_wakeup(driver.stock.is_empty());
-}
-
 impl State {
     /// Has the driver look at the rings of a queue (`ndo_xsk_wakeup`).
     pub(super) fn wake_driver(&mut self, nic: NicId, queue: u32) {
@@ -55,6 +46,31 @@ impl State {
         }
     }
 
+    /// Whether there is a frame to receive a packet of this length into; where packets are copied, that is
+    /// seen later.
+    pub(super) fn has_frame(&self, nic: NicId, queue: u32, len: usize) -> bool {
+        let queue = &self.nics[nic].queues[queue as usize];
+        let socket = queue.socket.and_then(|id| self.sockets.get(&id));
+        socket
+            .filter(|socket| socket.is_zero_copy())
+            .is_none_or(|socket| !queue.driver.stock.is_empty() && len <= socket.lane.receivable())
+    }
+
+    /// Takes frames from the fill ring, and says whether it has to be woken for more.
+    pub(super) fn refill_driver(&mut self, nic: NicId, queue: u32) {
+        let Queue { socket, driver, .. } = &mut self.nics[nic].queues[queue as usize];
+        let socket = socket.and_then(|id| self.sockets.get_mut(&id));
+        let Some(socket) = socket.filter(|socket| socket.is_zero_copy()) else { return };
+        while driver.stock.len() < STOCK {
+            let Some(frame) = socket.lane.take_frame() else { break };
+            driver.stock.push_back(frame);
+        }
+        if socket.uses_need_wakeup() {
+            // With none left there will be no packet, and so no further look.
+            socket.lane.peer.fill.set_need_wakeup(driver.stock.is_empty());
+        }
+    }
+
     /// One look.
     pub(super) fn poll_driver(&mut self, nic: NicId, queue: u32) {
         let at = queue as usize;
@@ -69,16 +85,16 @@ impl State {
             // It comes back to life with the link, or with the next kick.
             self.nics[nic].queues[at].driver.awake = false;
             if let Some(socket) = self.sockets.get(&id) {
-                socket.lane.peer.tx.set_need_wakeup(true);
+                socket.set_tx_wakeup(true);
             }
             return;
         }
         let sent = self.send_batch(nic, queue, id);
+        self.refill_driver(nic, queue);
         let (driver, socket) = (&mut self.nics[nic].queues[at].driver, self.sockets.get_mut(&id));
         let Some(socket) = socket else { return };
-        refill(&mut socket.lane, driver);
         if sent == 0 && driver.leaving.is_empty() {
-            socket.lane.peer.tx.set_need_wakeup(true);
+            socket.set_tx_wakeup(true);
             // The user publishes first and reads the flag second. Without room to complete, it sleeps too:
             // whoever makes room finds the flag.
             if !socket.lane.can_send() {
@@ -86,7 +102,7 @@ impl State {
                 return;
             }
         }
-        socket.lane.peer.tx.set_need_wakeup(false);
+        socket.set_tx_wakeup(false);
         self.clock.schedule(again, Event::Poll { nic, queue });
     }
 
@@ -107,6 +123,10 @@ impl State {
             }
             let mut packet = self.buffer();
             let Some(socket) = self.sockets.get_mut(&id) else { return sent };
+            // `xsk_tx_peek_release_desc_batch` does not count a look in vain.
+            if !socket.lane.can_send() {
+                return sent;
+            }
             match socket.lane.take_packet(&mut packet) {
                 Outgoing::Packet(addr) => {
                     self.nics[nic].queues[queue as usize].driver.leaving.push_back(addr);

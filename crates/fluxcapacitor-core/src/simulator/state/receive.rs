@@ -4,19 +4,15 @@ use std::time::Duration;
 
 use super::super::program::{Ingress, Verdict};
 use super::super::rss;
-use super::{CALL, Event, NicId, State, driver};
+use super::{CALL, Event, NicId, State};
 use crate::simulator::nic::Profile;
-
-/// Bytes of a packet on the wire beyond the MTU: Ethernet header and a VLAN tag (`is_skb_forwardable`).
-const OVERHEAD: usize = 14 + 4;
 
 impl State {
     /// A packet comes to a NIC.
     pub(super) fn arrive(&mut self, nic: NicId, from_queue: Option<u32>, mut packet: Vec<u8>) {
         let now = self.clock.now();
         let this = &mut self.nics[nic];
-        let fits = packet.len() <= this.mtu as usize + OVERHEAD;
-        if !this.is_running(now) || !fits {
+        if !this.is_running(now) || !this.fits(packet.len()) {
             this.counters.rx_dropped += 1;
             return self.recycle(packet);
         }
@@ -30,6 +26,13 @@ impl State {
             (Some(queue), Profile::Copy) => queue % queues,
             _ => rss::queue(&packet, queues),
         };
+        if !self.has_frame(nic, queue, packet.len()) {
+            // A card without a frame of the user's has nowhere to put a packet, whatever is to become of it.
+            self.nics[nic].counters.rx_dropped += 1;
+            self.refill_driver(nic, queue);
+            return self.recycle(packet);
+        }
+        let this = &mut self.nics[nic];
         let verdict = match &this.program {
             None => Verdict::Pass,
             Some(program) => {
@@ -81,24 +84,28 @@ impl State {
         let zero_copy = socket.is_zero_copy();
         let (this, lane) = (&mut self.nics[nic], &mut socket.lane);
         let driver = &mut this.queues[queue as usize].driver;
-        let fits = packet.len() <= lane.receivable();
-        if zero_copy {
-            // What the card cannot put into a frame, the socket never hears of.
-            match fits.then(|| driver.stock.pop_front()).flatten() {
-                Some(frame) => lane.deliver(frame, &packet),
-                None => this.counters.rx_dropped += 1,
-            }
-            driver::refill(lane, driver);
-        } else if !fits {
-            lane.statistics.rx_dropped += 1;
+        let frame = if zero_copy {
+            // It is there, or the packet would not have come so far.
+            driver.stock.pop_front()
+        } else if packet.len() > lane.receivable() {
+            None
         } else {
-            match lane.take_frame() {
-                Some(frame) => lane.deliver(frame, &packet),
-                None => lane.statistics.rx_dropped += 1,
+            lane.take_frame()
+        };
+        let is_delivered = match frame {
+            Some(frame) => lane.deliver(frame, &packet),
+            None => {
+                lane.statistics.rx_dropped += 1;
+                false
             }
+        };
+        if is_delivered {
+            socket.doorbell.ring();
+            self.has_stirred = true;
+        } else {
+            this.counters.rx_dropped += 1;
         }
-        socket.doorbell.ring();
-        self.has_stirred = true;
+        self.refill_driver(nic, queue);
         self.recycle(packet);
     }
 }

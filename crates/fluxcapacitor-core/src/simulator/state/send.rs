@@ -36,9 +36,19 @@ impl State {
         Ok(Kick::Done)
     }
 
-    /// What `poll` does beside looking (`xsk_poll`): in copy mode it sends, a driver it wakes.
+    /// What `poll` does beside looking (`xsk_poll`): in copy mode it sends, a driver it wakes. No fault of
+    /// kicks strikes here.
     pub(in crate::simulator) fn drive(&mut self, id: SocketId) -> Result<()> {
-        self.kick_tx(id).map(drop)
+        let Some((nic, queue)) = self.check_link(id)? else { return Ok(()) };
+        match self.sockets.get(&id) {
+            Some(socket) if socket.is_zero_copy() => self.wake_driver(nic, queue),
+            Some(socket) => {
+                let budget = socket.tx_budget;
+                let _left_for_the_next = self.send(nic, queue, id, budget);
+            }
+            None => {}
+        }
+        Ok(())
     }
 
     /// Where a socket is bound, if it is and the link is there.
@@ -60,8 +70,8 @@ impl State {
             let now = self.clock.now();
             let mut packet = self.buffer();
             let Some(socket) = self.sockets.get_mut(&id) else { return Kick::Done };
-            let out_of_budget = budget == 0 && socket.lane.peer.tx.occupancy() > 0;
-            if out_of_budget || self.nics[nic].is_stopped(now) {
+            let stays = budget == 0 || self.nics[nic].is_stopped(now);
+            if stays && socket.lane.peer.tx.occupancy() > 0 {
                 self.recycle(packet);
                 return Kick::Again;
             }
@@ -79,7 +89,7 @@ impl State {
                 }
             };
             let busy = self.strike(Stage::Departure, nic, Some(&packet)).is_some();
-            if busy || !self.has_carrier(nic) {
+            if busy || !self.takes(nic, packet.len()) {
                 // `NET_XMIT_DROP`: completed, not sent, and EBUSY.
                 self.nics[nic].counters.tx_dropped += 1;
                 self.recycle(packet);

@@ -5,6 +5,9 @@ use super::super::fault::{Fault, Stage};
 use super::super::nic::Wire;
 use super::{Event, NicId, State};
 
+/// `ETH_HLEN`.
+const LEN_MIN: usize = 14;
+
 impl State {
     /// A packet leaves a NIC.
     pub(super) fn wire(&mut self, nic: NicId, queue: Option<u32>, packet: Vec<u8>) {
@@ -37,12 +40,15 @@ impl State {
         }
     }
 
-    /// Whether a NIC is at one end of a wire whose other end is up.
-    pub(super) fn has_carrier(&self, nic: NicId) -> bool {
-        match self.nics[nic].wire {
-            Wire::Open => true,
-            Wire::Linked { peer, .. } => self.nics[peer].up && !self.nics[peer].removed,
-        }
+    /// Whether a NIC that copies can send a packet of this length (`veth_xmit`): it is an Ethernet frame, and
+    /// the other end of the wire is up and takes it.
+    pub(super) fn takes(&self, nic: NicId, len: usize) -> bool {
+        let peer = match self.nics[nic].wire {
+            Wire::Open => nic,
+            Wire::Linked { peer, .. } => peer,
+        };
+        let peer = &self.nics[peer];
+        len >= LEN_MIN && peer.up && !peer.removed && peer.fits(len)
     }
 
     /// What the rules do to a packet: when it is through, what is left of it, and a copy of it if there
@@ -62,8 +68,8 @@ impl State {
             let rule = &mut self.rules[number];
             let fault = rule.fault;
             let name = &self.nics[nic].full_name;
-            if fault.stage() != Stage::Wire || !rule.strikes(name, Some(&packet), &mut self.random)
-            {
+            let (random, panic) = (&mut self.random, &mut self.panic);
+            if fault.stage() != Stage::Wire || !rule.strikes(name, Some(&packet), random, panic) {
                 continue;
             }
             match fault {
