@@ -185,11 +185,17 @@ impl fmt::Display for Error {
                 "{interface} cannot be opened: AF_XDP is Linux's; here, use the simulator (feature `simulator`, \
                  an interface name that begins with sim:)"
             ),
-            Self::QueueOutOfRange { interface, queue, queues } => write!(
-                f,
-                "queue {queue} of {interface}: it has {queues}, counted from 0; `ethtool -l {interface}` \
-                 shows how many it could have, and `ethtool -L {interface}` sets that"
-            ),
+            Self::QueueOutOfRange { interface, queue, queues } => {
+                write!(f, "queue {queue} of {interface}: it has {queues}, counted from 0; ")?;
+                if is_simulated(interface) {
+                    return f.write_str("`NicConfig::queues` says how many it is made with");
+                }
+                write!(
+                    f,
+                    "`ethtool -l {interface}` shows how many it could have, and `ethtool -L {interface}` \
+                     sets that"
+                )
+            }
             Self::QueueBusy { interface, queue, tried_ms } => write!(
                 f,
                 "queue {queue} of {interface} is taken by another socket, still after {tried_ms} ms; \
@@ -204,11 +210,14 @@ impl fmt::Display for Error {
                 "no XDP in the driver of {interface} ({driver}): {why}; attach in generic mode, \
                  or choose automatically"
             ),
-            Self::ProgramBusy { interface, program } => write!(
-                f,
-                "another XDP program is on {interface}: {program}; end the process that put it there \
-                 (a forked child that inherited it counts)"
-            ),
+            Self::ProgramBusy { interface, program } => {
+                write!(f, "another XDP program is on {interface}: {program}; ")?;
+                f.write_str(if is_simulated(interface) {
+                    "close the socket that has it, which may be on another queue: they have one at a time"
+                } else {
+                    "end the process that put it there (a forked child that inherited it counts)"
+                })
+            }
             Self::ProgramRefused { log, source } => {
                 write!(f, "the kernel's verifier refused the XDP program: {source}")?;
                 if FOR_WANT_OF_PERFMON.iter().any(|words| log.contains(words)) {
@@ -239,6 +248,11 @@ impl fmt::Display for Error {
             Self::Sys { call, source } => write!(f, "{call}: {source}"),
         }
     }
+}
+
+/// What to do is another thing where there is no command to do it with.
+fn is_simulated(interface: &str) -> bool {
+    interface.starts_with("sim:")
 }
 
 impl std::error::Error for Error {

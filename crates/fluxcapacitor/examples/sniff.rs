@@ -46,9 +46,13 @@ fn sniff(interface: &str, queue: u32) -> Result<(), Box<dyn Error>> {
         raw.wait(Interest::Rx, Duration::from_millis(100))?;
         for packet in raw.rx.receive(64)? {
             let bytes = raw.umem.packet(&packet)?;
-            let (ethernet, _) = EthHeader::ref_from_prefix(bytes)?;
-            let (from, to) = (ethernet.source(), ethernet.destination());
-            writeln!(out, "{} bytes, {from} > {to}", bytes.len())?;
+            match EthHeader::ref_from_prefix(bytes) {
+                Ok((ethernet, _)) => {
+                    let (from, to) = (ethernet.source(), ethernet.destination());
+                    writeln!(out, "{} bytes, {from} > {to}", bytes.len())?;
+                }
+                Err(_) => writeln!(out, "{} bytes, too few for Ethernet", bytes.len())?,
+            }
             raw.pool.give(packet.into_frame())?;
         }
         raw.refill()?;

@@ -245,10 +245,9 @@ impl FluxBuilder {
                 format!("take frames of {FRAME_SIZE_MAX} bytes")
             } else {
                 let mtu = fits.saturating_sub(ETHERNET_OVERHEAD);
+                let by = port.set_mtu_by(mtu);
                 format!(
-                    "take frames of {FRAME_SIZE_MAX} bytes and set the MTU to {mtu} or less \
-                     (`ip link set {} mtu {mtu}`)",
-                    self.interface
+                    "take frames of {FRAME_SIZE_MAX} bytes and set the MTU to {mtu} or less ({by})"
                 )
             };
             if self.headroom > 0 {

@@ -95,6 +95,16 @@ impl Port {
         Err(Error::invalid("interface", name, why))
     }
 
+    /// What sets the longest packet.
+    pub(crate) fn set_mtu_by(&self, mtu: u32) -> String {
+        match self.kind {
+            #[cfg(target_os = "linux")]
+            Kind::Kernel(_) => format!("`ip link set {} mtu {mtu}`", self.name),
+            #[cfg(feature = "simulator")]
+            Kind::Simulated(_) => format!("`Nic::set_mtu({mtu})`"),
+        }
+    }
+
     /// Attaches a program to it.
     pub(crate) fn attach(&self, attach: Attach, program: &XdpProgram) -> Result<Hook> {
         match self.kind {

@@ -20,6 +20,9 @@ const WAITING_MAX: usize = 1 << 16;
 /// Bytes of a packet on the wire beyond the MTU: Ethernet header and a VLAN tag (`is_skb_forwardable`).
 const OVERHEAD: usize = 14 + 4;
 
+/// A page, less headroom, Ethernet header and `struct skb_shared_info` (`veth_xdp_set`, drivers/net/veth.c).
+const NATIVE_MTU_MAX: u32 = 4096 - 256 - 14 - 320;
+
 /// How a NIC serves AF_XDP sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -125,6 +128,9 @@ pub struct Facts {
     pub is_up: bool,
     /// How it serves sockets.
     pub profile: Profile,
+    /// Whether XDP programs can run in its driver: where packets are copied, those of the other end have to
+    /// fit a page (`veth_xdp_set`).
+    pub native_xdp: bool,
 }
 
 /// An XDP program on a NIC, for as long as this lives.
@@ -185,14 +191,20 @@ impl Nic {
 
     /// What does not change often.
     pub fn facts(&self) -> Facts {
-        let index = self.id as u32 + 1;
-        self.with(|nic| Facts {
-            index,
+        let state = self.shared.lock();
+        let nic = &state.nics[self.id];
+        let sender = match nic.wire {
+            Wire::Open => nic,
+            Wire::Linked { peer, .. } => &state.nics[peer],
+        };
+        Facts {
+            index: self.id as u32 + 1,
             mtu: nic.mtu,
             queues: nic.queues.len() as u32,
             is_up: nic.up,
             profile: nic.profile,
-        })
+            native_xdp: nic.profile == Profile::ZeroCopy || sender.mtu <= NATIVE_MTU_MAX,
+        }
     }
 
     /// Its counters.

@@ -112,7 +112,12 @@ impl World {
             return refuse("a NIC cannot be linked to itself");
         }
         let mut state = self.shared.lock();
-        if ends.iter().any(|nic| matches!(state.nics[nic.id()].wire, Wire::Linked { .. })) {
+        // The wire to a NIC that was removed is loose.
+        let is_linked = |nic: &&Nic| match state.nics[nic.id()].wire {
+            Wire::Open => false,
+            Wire::Linked { peer, .. } => !state.nics[peer].removed,
+        };
+        if ends.iter().any(is_linked) {
             return refuse("a NIC has one link");
         }
         let delay = nanoseconds(config.delay);

@@ -1,7 +1,7 @@
 //! Attaching to a simulated NIC.
 
-use fluxcapacitor_core::Result;
 use fluxcapacitor_core::simulator::Nic;
+use fluxcapacitor_core::{Error, Result};
 use fluxcapacitor_ebpf::Target;
 
 use super::{Attach, AttachMode, Holder, Hook, XdpProgram, XskMap};
@@ -13,13 +13,24 @@ impl Hook {
         attach: Attach,
         program: &XdpProgram,
     ) -> Result<Self> {
-        let map = XskMap::simulated(nic.socket_map(nic.facts().queues));
+        let facts = nic.facts();
+        let refusal = (!facts.native_xdp).then(|| {
+            "packets of this link do not fit one buffer (the other end's MTU counts)".to_owned()
+        });
+        let (mode, why_not_native) = match (attach, refusal) {
+            (Attach::Generic, _) => (AttachMode::Generic, None),
+            (_, None) => (AttachMode::Native, None),
+            (Attach::Native, Some(why)) => {
+                let (interface, driver) = (nic.name().to_owned(), "simulator".to_owned());
+                return Err(Error::NoNativeMode { interface, driver, why });
+            }
+            (Attach::Auto, Some(why)) => {
+                (AttachMode::Generic, Some(format!("driver simulator refuses: {why}")))
+            }
+        };
+        let map = XskMap::simulated(nic.socket_map(facts.queues));
         let code = program.assemble(map.reference(), Target::Interpreter)?;
         let holder = Holder::Simulated(nic.attach(&code.bytes())?);
-        let mode = match attach {
-            Attach::Auto | Attach::Native => AttachMode::Native,
-            Attach::Generic => AttachMode::Generic,
-        };
-        Ok(Self { _holder: holder, map, mode, why_not_native: None })
+        Ok(Self { _holder: holder, map, mode, why_not_native })
     }
 }

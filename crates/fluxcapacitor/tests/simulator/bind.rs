@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use fluxcapacitor::builder::ZeroCopy;
 use fluxcapacitor::hook::Attach;
-use fluxcapacitor::simulator::control::{NicConfig, Profile, World};
+use fluxcapacitor::simulator::control::{LinkConfig, NicConfig, Profile, World};
 use fluxcapacitor::{Error, FluxBuilder};
 
-use crate::bench::{Bench, open, packet};
+use crate::bench::{Bench, open, packet, push};
 
 #[test]
 fn a_queue_opens_again_at_once_and_packets_in_hand_survive_the_close() {
@@ -47,6 +47,7 @@ fn a_hook_is_held_alone_and_named() {
     let first = open(&nic);
     let second = FluxBuilder::new(nic.name()).queue(1).build_raw().unwrap_err();
     assert!(matches!(second, Error::ProgramBusy { .. }), "{second}");
+    assert!(second.to_string().contains("may be on another queue"), "{second}");
     drop(first);
     FluxBuilder::new(nic.name()).queue(1).build_raw().unwrap();
 }
@@ -82,7 +83,11 @@ fn errors_say_what_was_wrong() {
     let queue = error(nic.name());
     assert!(matches!(queue, Error::QueueOutOfRange { queue: 2, queues: 2, .. }), "{queue}");
     let mtu = FluxBuilder::new(nic.name()).build_raw().unwrap_err();
-    assert!(mtu.to_string().contains("set the MTU to 3814 or less"), "{mtu}");
+    assert!(
+        mtu.to_string().contains("set the MTU to 3814 or less (`Nic::set_mtu(3814)`)"),
+        "{mtu}"
+    );
+    assert!(queue.to_string().contains("`NicConfig::queues`"), "{queue}");
 
     let nic = |config| world.nic(config).unwrap_err();
     assert!(matches!(nic(NicConfig::new("a")), Error::Invalid { .. }), "taken");
@@ -99,4 +104,30 @@ fn the_kernel_lets_go_of_a_queue_a_moment_later() {
     open(&bench.b);
     let took = bench.world.now() - before;
     assert!((Duration::from_millis(2)..Duration::from_millis(20)).contains(&took), "{took:?}");
+}
+
+#[test]
+fn packets_that_fit_no_page_have_the_program_run_generic() {
+    let bench = Bench::new(7, Profile::Copy);
+    let open =
+        |attach| FluxBuilder::new(bench.b.name()).frame_size(4096).attach(attach).build_raw();
+    bench.a.set_mtu(3507).unwrap();
+    let refused = open(Attach::Native).unwrap_err();
+    assert!(matches!(refused, Error::NoNativeMode { .. }), "{refused}");
+    let generic = open(Attach::Auto).unwrap();
+    assert!(generic.granted().why_not_native.is_some(), "{}", generic.granted());
+    drop(generic);
+    bench.a.set_mtu(3506).unwrap();
+    assert!(open(Attach::Native).unwrap().granted().why_not_native.is_none());
+}
+
+#[test]
+fn a_nic_whose_peer_was_removed_can_be_linked_anew() {
+    let bench = Bench::new(8, Profile::Copy);
+    let c = bench.world.nic(NicConfig::new("c")).unwrap();
+    assert!(bench.world.link(&bench.a, &c, LinkConfig::default()).is_err());
+    bench.b.remove();
+    bench.world.link(&bench.a, &c, LinkConfig::default()).unwrap();
+    push(&mut open(&bench.a), &[packet(1)]);
+    assert_eq!(c.passed(), Some(packet(1)));
 }
