@@ -32,7 +32,7 @@ mod socket;
 mod state;
 mod world;
 
-pub use fault::{Fault, Rule};
+pub use fault::{Fault, Rule, Strikes};
 pub use map::SocketMap;
 pub use nic::{Attached, Captured, Counters, Facts, Nic, NicConfig, Profile};
 pub use registry::{Registry, SOCKETS};

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (left, right) = (world.nic(NicConfig::new("left"))?, world.nic(NicConfig::new("right"))?);
     world.link(&left, &right, LinkConfig::default().delay(Duration::from_micros(50)))?;
     let bad = [Fault::Lose, Fault::Duplicate, Fault::Corrupt, Fault::Reorder(TIMEOUT * 2)];
-    bad.into_iter().for_each(|fault| world.fault(Rule::new(fault).one_in(10)));
+    let strikes = bad.map(|fault| world.fault(Rule::new(fault).one_in(10)));
 
     let (mut sender, mut receiver) = (Station::open(&left)?, Station::open(&right)?);
     let (mut sent, mut accepted) = (0, 0);
@@ -46,6 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         "{PACKETS} packets arrived in order; {sent} were sent for it, in {:?} simulated",
         world.now()
     );
+    for (fault, strikes) in bad.iter().zip(strikes) {
+        println!("{fault:?} struck {} times", strikes.count());
+    }
     println!("frames: {} and {}", sender.raw.census(), receiver.raw.census());
     Ok(())
 }

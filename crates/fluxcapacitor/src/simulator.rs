@@ -23,7 +23,7 @@
 pub mod control {
     pub use fluxcapacitor_core::simulator::{
         Attached, Captured, Counters, Facts, Fault, LinkConfig, Live, Nic, NicConfig, Profile,
-        Rule, SocketMap, World,
+        Rule, SocketMap, Strikes, World,
     };
 }
 

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::random::Random;
@@ -90,6 +91,18 @@ pub struct Rule {
     one_in: u64,
     times_left: u64,
     packets: Option<Arc<Matches>>,
+    struck: Arc<AtomicU64>,
+}
+
+/// How often a rule has struck. Clones count the same.
+#[derive(Clone, Debug)]
+pub struct Strikes(Arc<AtomicU64>);
+
+impl Strikes {
+    /// How often, so far.
+    pub fn count(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
 }
 
 /// What a closure of a rule panicked with.
@@ -100,7 +113,8 @@ type Matches = dyn Fn(&[u8]) -> bool + Send + Sync;
 impl Rule {
     /// `fault`, always.
     pub fn new(fault: Fault) -> Self {
-        Self { fault, nic: None, one_in: 1, times_left: u64::MAX, packets: None }
+        let struck = Arc::default();
+        Self { fault, nic: None, one_in: 1, times_left: u64::MAX, packets: None, struck }
     }
 
     /// Only at the NIC of this name, as [`Nic::name`](super::Nic::name) has it: to packets that it sends,
@@ -132,6 +146,10 @@ impl Rule {
         self
     }
 
+    pub(super) fn strikes_so_far(&self) -> Strikes {
+        Strikes(Arc::clone(&self.struck))
+    }
+
     /// Whether it strikes now.
     pub(super) fn strikes(
         &mut self,
@@ -157,6 +175,7 @@ impl Rule {
             return false;
         }
         self.times_left -= 1;
+        self.struck.fetch_add(1, Relaxed);
         true
     }
 }

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::clock::nanoseconds;
-use super::fault::Rule;
+use super::fault::{Rule, Strikes};
 use super::nic::{Nic, NicConfig, Wire};
 use super::registry::SOCKETS;
 use super::shared::Shared;
@@ -126,9 +126,11 @@ impl World {
         Ok(())
     }
 
-    /// From here on, something goes wrong.
-    pub fn fault(&self, rule: Rule) {
+    /// From here on, something goes wrong; how often it has, can be asked of what this gives.
+    pub fn fault(&self, rule: Rule) -> Strikes {
+        let strikes = rule.strikes_so_far();
         self.shared.lock().rules.push(rule);
+        strikes
     }
 
     /// From here on, nothing goes wrong any more; what is under way stays as it is.

@@ -10,7 +10,9 @@ use crate::bench::{Bench, PROFILES, SECOND, conserved, packet, push, receive, se
 /// What 200 packets become under these rules.
 fn under(profile: Profile, rules: &[Rule]) -> Vec<Vec<u8>> {
     let bench = Bench::new(7, profile);
-    rules.iter().cloned().for_each(|rule| bench.world.fault(rule));
+    for rule in rules {
+        bench.world.fault(rule.clone());
+    }
     let (mut a, mut b) = bench.open();
     let packets: Vec<_> = (0..200).map(packet).collect();
     for burst in packets.chunks(20) {
@@ -45,6 +47,17 @@ fn rules_pick_their_packets_and_count() {
     assert_eq!(numbers(&received), (3..200).collect::<Vec<_>>());
     let received = under(Profile::Copy, &[Rule::new(Fault::Lose).nic("sim:nosuch/a")]);
     assert_eq!(received.len(), 200);
+}
+
+#[test]
+fn what_was_lost_is_as_many_as_were_struck() {
+    let bench = Bench::new(3, Profile::Copy);
+    let lost = bench.world.fault(Rule::new(Fault::Lose).one_in(3));
+    let twice = bench.world.fault(Rule::new(Fault::Duplicate).one_in(3));
+    let (mut a, mut b) = bench.open();
+    send(&mut a, &(0..200).map(packet).collect::<Vec<_>>());
+    assert!(lost.count() > 20 && twice.count() > 20);
+    assert_eq!(receive(&mut b).len() as u64, 200 - lost.count() + twice.count());
 }
 
 #[test]
