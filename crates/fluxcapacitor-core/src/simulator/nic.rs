@@ -1,82 +1,25 @@
 //! Simulated network cards.
 
-use std::collections::VecDeque;
+mod config;
+mod state;
+
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use super::clock::Moment;
+pub use config::{NicConfig, Profile};
+pub(super) use state::{NicState, Queue, Wire};
+
 use super::map::SocketMap;
 use super::program::Program;
 use super::registry::SOCKETS;
 use super::shared::Shared;
-use super::state::{Driver, NicId, SocketId, State};
+use super::state::{NicId, State};
 use crate::error::{Error, Result};
-
-/// How many packets wait for somebody to take them: those that an unlinked NIC has sent, and those that
-/// went to the host's stack. What comes on top is dropped and counted.
-const WAITING_MAX: usize = 1 << 16;
-
-/// Bytes of a packet on the wire beyond the MTU: Ethernet header and a VLAN tag (`is_skb_forwardable`).
-const OVERHEAD: usize = 14 + 4;
+use config::check_mtu;
 
 /// A page, less headroom, Ethernet header and `struct skb_shared_info` (`veth_xdp_set`, drivers/net/veth.c).
 const NATIVE_MTU_MAX: u32 = 4096 - 256 - 14 - 320;
-
-/// How a NIC serves AF_XDP sockets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Profile {
-    /// As a driver that cannot do without copies, such as veth: packets are sent inside the kick, some
-    /// at a time, and each packet comes to the queue that its sender's has the number of.
-    #[default]
-    Copy,
-    /// As the driver of a card that can: it sleeps until it is kicked, sends on its own while it is
-    /// awake, and spreads packets over the queues by the hash of their flow. Copies, if it is asked to.
-    ZeroCopy,
-}
-
-/// A NIC to be made. Everything has a default but the name.
-#[derive(Clone, Debug)]
-#[must_use = "it is made by `World::nic`"]
-pub struct NicConfig {
-    name: String,
-    queues: u32,
-    mtu: u32,
-    profile: Profile,
-    mac: Option<[u8; 6]>,
-}
-
-impl NicConfig {
-    /// A NIC of this name, unique in its world: one queue, MTU 1500, [`Profile::Copy`], up.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), queues: 1, mtu: 1500, profile: Profile::Copy, mac: None }
-    }
-
-    /// How many queues; 1 by default, 64 at most.
-    pub fn queues(mut self, queues: u32) -> Self {
-        self.queues = queues;
-        self
-    }
-
-    /// Longest packet in bytes, without the Ethernet header; 1500 by default.
-    pub fn mtu(mut self, bytes: u32) -> Self {
-        self.mtu = bytes;
-        self
-    }
-
-    /// How it serves sockets; by copying, by default.
-    pub fn profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
-        self
-    }
-
-    /// Its address; by default one that is unique in its world.
-    pub fn mac(mut self, mac: [u8; 6]) -> Self {
-        self.mac = Some(mac);
-        self
-    }
-}
 
 /// The counters of a NIC, since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -321,121 +264,9 @@ impl Nic {
     }
 }
 
-fn check_mtu(bytes: u32) -> Result<()> {
-    if (68..=65_535).contains(&bytes) {
-        return Ok(());
-    }
-    Err(Error::invalid("MTU of a NIC", bytes, "it is 68 to 65535 bytes"))
-}
-
 impl Drop for Attached {
     fn drop(&mut self) {
         self.shared.lock().nics[self.nic].program = None;
-    }
-}
-
-/// A NIC, as its world keeps it.
-#[derive(Debug)]
-pub(super) struct NicState {
-    pub(super) full_name: String,
-    pub(super) mac: [u8; 6],
-    pub(super) mtu: u32,
-    pub(super) profile: Profile,
-    pub(super) up: bool,
-    pub(super) removed: bool,
-    pub(super) stopped_until: Moment,
-    pub(super) wire: Wire,
-    pub(super) wire_busy_until: Moment,
-    pub(super) queues: Vec<Queue>,
-    pub(super) program: Option<Program>,
-    pub(super) counters: Counters,
-    transmitted: VecDeque<Vec<u8>>,
-    passed: VecDeque<Vec<u8>>,
-    tap: Option<Sender<Captured>>,
-}
-
-/// What a NIC is connected to.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Wire {
-    /// Nothing but whoever holds the world.
-    Open,
-    /// Another NIC; `delay` in nanoseconds.
-    Linked { peer: NicId, delay: Moment },
-}
-
-/// A queue of a NIC.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    pub(super) socket: Option<SocketId>,
-    /// Until when it is not let go of, after its last socket has closed.
-    pub(super) busy_until: Moment,
-    pub(super) driver: Driver,
-}
-
-impl NicState {
-    fn new(full_name: String, mac: [u8; 6], mtu: u32, profile: Profile, queues: u32) -> Self {
-        Self {
-            full_name,
-            mac,
-            mtu,
-            profile,
-            up: true,
-            removed: false,
-            stopped_until: 0,
-            wire: Wire::Open,
-            wire_busy_until: 0,
-            queues: (0..queues).map(|_| Queue::default()).collect(),
-            program: None,
-            counters: Counters::default(),
-            transmitted: VecDeque::new(),
-            passed: VecDeque::new(),
-            tap: None,
-        }
-    }
-
-    fn name(&self) -> &str {
-        self.full_name.rsplit('/').next().unwrap_or_default()
-    }
-
-    /// Whether a packet is no longer than it takes.
-    pub(super) fn fits(&self, len: usize) -> bool {
-        len <= self.mtu as usize + OVERHEAD
-    }
-
-    /// Whether packets come and go.
-    pub(super) fn is_running(&self, now: Moment) -> bool {
-        self.up && !self.removed && !self.is_stopped(now)
-    }
-
-    pub(super) fn is_stopped(&self, now: Moment) -> bool {
-        now < self.stopped_until
-    }
-
-    /// A packet goes to the host's stack.
-    pub(super) fn pass(&mut self, packet: Vec<u8>) {
-        if self.passed.len() < WAITING_MAX {
-            self.passed.push_back(packet);
-        } else {
-            self.counters.rx_dropped += 1;
-        }
-    }
-
-    /// A packet goes out, where nobody is linked.
-    pub(super) fn transmit(&mut self, packet: Vec<u8>) {
-        if self.transmitted.len() < WAITING_MAX {
-            self.transmitted.push_back(packet);
-        } else {
-            self.counters.tx_dropped += 1;
-        }
-    }
-
-    pub(super) fn tap(&mut self, now: Moment, packet: &[u8]) {
-        if let Some(tap) = &self.tap {
-            let captured = Captured { at: Duration::from_nanos(now), bytes: packet.to_vec() };
-            if tap.send(captured).is_err() {
-                self.tap = None;
-            }
-        }
     }
 }
 

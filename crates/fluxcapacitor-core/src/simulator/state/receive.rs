@@ -18,7 +18,7 @@ impl State {
         }
         this.counters.rx_packets += 1;
         this.counters.rx_bytes += packet.len() as u64;
-        this.tap(now, &packet);
+        this.tapped(now, &packet);
 
         let queues = this.queues.len() as u32;
         let queue = match (from_queue, this.profile) {

@@ -19,7 +19,7 @@ impl State {
         }
         this.counters.tx_packets += 1;
         this.counters.tx_bytes += packet.len() as u64;
-        this.tap(now, &packet);
+        this.tapped(now, &packet);
         let Some((mut at, packet, copy)) = self.harm(nic, packet) else { return };
         match self.nics[nic].wire {
             Wire::Open => {
