@@ -42,7 +42,6 @@ pub(crate) struct Lane {
     number: u16,
     mover: Mover,
     /// What is let go of when the lane closes.
-    #[cfg_attr(not(feature = "simulator"), allow(dead_code))]
     held: OnceLock<Held>,
 }
 
@@ -100,6 +99,8 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
+        // First the other side, which moves frames of a lane that is open: closed, it may be swept.
+        drop(self.held.take());
         self.umem.lanes().close(self.number);
     }
 }
