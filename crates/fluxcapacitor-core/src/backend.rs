@@ -3,10 +3,14 @@
 //! The rings are the same everywhere. What a system call does on Linux, a simulated kernel does
 //! elsewhere; either is called at most once a batch, and so may be behind a pointer.
 
+mod wait;
+
 use std::fmt;
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
+
+pub use wait::{SOCKETS_MAX, wait_any};
 
 use crate::error::Result;
 use crate::umem::UmemRegion;

@@ -13,6 +13,7 @@
 
 mod completion;
 mod consumer;
+mod exchange;
 mod fill;
 #[cfg(any(feature = "simulator", loom))]
 mod kernel;
@@ -30,6 +31,7 @@ use std::fmt;
 
 pub use completion::{Completed, CompletionRing};
 pub use consumer::{ConsumerRing, Taken};
+pub use exchange::{Exchange, Lending, Lent};
 pub use fill::FillRing;
 #[cfg(loom)]
 pub use kernel::{KernelSide, Outgoing};
@@ -43,7 +45,7 @@ pub use producer::ProducerRing;
 pub use push::PushError;
 pub use rx::{Received, RxRing};
 pub use slot::{Descriptor, Slot, XDP_PKT_CONTD};
-pub use tx::TxRing;
+pub use tx::{TxRing, TxSlot};
 
 use crate::error::{Error, Result};
 

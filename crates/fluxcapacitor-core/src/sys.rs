@@ -1,6 +1,7 @@
 //! The kernel's interfaces: one file each, over rustix where it has the call.
 
 pub mod bpf;
+pub mod cpu;
 pub(crate) mod mmap;
 pub mod netdev;
 pub(crate) mod netlink;

@@ -9,9 +9,10 @@ mod ledger;
 mod memory;
 mod pool;
 mod region;
+mod shared;
 
 pub use census::Census;
-pub(crate) use claim::Frames;
+pub(crate) use claim::{Frames, Loan};
 pub use frame::{Frame, Segment};
 pub(crate) use lane::{Lane, LaneKey, Mover};
 pub use layout::{FRAME_SIZE_MAX, FRAME_SIZE_MIN, Layout, XDP_PACKET_HEADROOM};
@@ -19,3 +20,4 @@ pub(crate) use ledger::{Holder, Place};
 pub use memory::{GrantedPages, PageSize};
 pub use pool::FramePool;
 pub use region::{Foreign, NoSegment, UmemId, UmemRegion};
+pub use shared::{Home, SharedFrameState};

@@ -1,25 +1,19 @@
 //! From the name of an interface to a socket.
 
-use fluxcapacitor_core::backend::{Backend, BindMode};
-use fluxcapacitor_core::lane::{self, LaneOptions, OpenLane};
+mod layout;
+mod open;
+mod queues;
+
 use fluxcapacitor_core::{Error, Result};
 
-use crate::granted::{BusyPollGrant, Granted};
-use crate::hook::{Attach, AttachMode, XdpProgram};
-use crate::port::Port;
-use crate::raw::{Device, FluxRaw, RawParts};
-use crate::ring::{LaneRings, RingSizes};
-use crate::umem::{FRAME_SIZE_MAX, FRAME_SIZE_MIN, FramePool, Layout, PageSize, UmemRegion};
+pub use queues::Queues;
 
-/// Bytes of a frame on the wire beyond the MTU: Ethernet header, two VLAN tags, FCS.
-const ETHERNET_OVERHEAD: u32 = 26;
-
-/// Packets per system call in copy mode, where that can be chosen: eight times the kernel's own, and a
-/// bound on how long one call can take.
-const TX_BUDGET: u32 = 256;
-
-/// The least that `XDP_MAX_TX_SKB_BUDGET` takes (`TX_BATCH_SIZE`, `net/xdp/xsk.c`).
-const TX_BUDGET_MIN: u32 = 32;
+use crate::engine::FluxEngine;
+use crate::hook::{Attach, XdpProgram};
+use crate::raw::FluxRaw;
+use crate::ring::RingSizes;
+use crate::system::FluxSystem;
+use crate::umem::{FRAME_SIZE_MIN, PageSize};
 
 /// Whether packets are to be received and sent without copying.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,15 +44,16 @@ impl Default for BusyPoll {
     }
 }
 
-/// Opens a queue of a network interface. Everything has a default but the interface.
+/// Opens queues of network interfaces. Everything has a default but the interface.
 ///
 /// Nothing is checked before the last call, and everything that can be checked is checked there before
 /// the kernel is asked, so that an error says what was wrong.
 #[derive(Clone, Debug)]
 #[must_use = "it opens nothing until it is built"]
 pub struct FluxBuilder {
-    interface: String,
-    queue: u32,
+    /// The interfaces, in the order in which they become ports 0, 1, …
+    interfaces: Vec<String>,
+    queues: Queues,
     frames: Option<u32>,
     frame_size: u32,
     headroom: u32,
@@ -76,8 +71,8 @@ impl FluxBuilder {
     /// the name begins with `sim:`, on a simulated one.
     pub fn new(interface: impl Into<String>) -> Self {
         Self {
-            interface: interface.into(),
-            queue: 0,
+            interfaces: vec![interface.into()],
+            queues: Queues::default(),
             frames: None,
             frame_size: FRAME_SIZE_MIN,
             headroom: 0,
@@ -91,13 +86,27 @@ impl FluxBuilder {
         }
     }
 
-    /// Which queue; 0 by default. `ethtool -l` says how many there are.
-    pub fn queue(mut self, queue: u32) -> Self {
-        self.queue = queue;
+    /// A further interface, to forward packets to and from without a copy: it gets its frames from the same
+    /// packet memory. The first is port 0, this one port 1, the next one port 2, up to 8 in all.
+    pub fn interface(mut self, interface: impl Into<String>) -> Self {
+        self.interfaces.push(interface.into());
         self
     }
 
-    /// Number of frames; by default as many as the fill and the tx ring have slots, 4096.
+    /// Which queue; 0 by default. `ethtool -l` says how many there are.
+    pub fn queue(self, queue: u32) -> Self {
+        self.queues([queue])
+    }
+
+    /// Which queues, of each interface: `Queues::All`, or a list. Each gets packet memory of its own, which
+    /// queues of the same number share if there are several interfaces.
+    pub fn queues(mut self, queues: impl Into<Queues>) -> Self {
+        self.queues = queues.into();
+        self
+    }
+
+    /// Number of frames of each packet memory; by default as many as the fill and the tx ring have slots, 4096,
+    /// for each interface.
     pub fn frames(mut self, frames: u32) -> Self {
         self.frames = Some(frames);
         self
@@ -184,168 +193,36 @@ impl FluxBuilder {
     ///
     /// # Errors
     /// [`Error`], which says what was asked, what was found and what to do. Nothing is left behind.
+    /// [`Error::Invalid`] for several queues or interfaces: raw mode drives one.
     pub fn build_raw(self) -> Result<FluxRaw> {
-        let port = self.find_port()?;
-        self.rings.check()?;
-        let layout = self.layout(&port)?;
-        let reserve = self.rings.tx.min(layout.frames() / 2);
-
-        let (umem, mut pool) = UmemRegion::new(layout, self.pages)?;
-        let hook = port.attach(self.attach, &self.program)?;
-        let (lane, why_copied) = self.open_lane(&port, hook.mode(), &umem, &mut pool, reserve)?;
-        let OpenLane { rings, socket } = lane;
-
-        let granted = Granted {
-            driver: port.driver,
-            mtu: port.mtu,
-            is_up: port.is_up,
-            queue: self.queue,
-            queues: port.queues,
-            zero_copy: socket.is_zero_copy()?,
-            why_copied,
-            attach: Some(hook.mode()),
-            why_not_native: hook.why_not_native().map(str::to_owned),
-            pages: umem.pages().clone(),
-            need_wakeup: self.need_wakeup,
-            busy_poll: self.grant_busy_poll(&*socket)?,
-            tx_budget: self.grant_tx_budget(&*socket)?,
-            frames: layout.frames(),
-            frame_size: layout.frame_size(),
-            headroom: layout.headroom(),
-            rings: self.rings,
-            interface: self.interface,
+        let mut groups =
+            open::groups(&self, Some("build_raw() opens one; several are for build_engine()"))?;
+        let group = groups.pop().map(|mut group| (group.lanes.pop(), group));
+        let Some((Some(lane), group)) = group else {
+            return Err(Error::invalid("queues", "none", "name one at least"));
         };
-        hook.map().insert_socket(granted.queue, &*socket)?;
-
-        let LaneRings { fill, rx, tx, completion } = rings;
-        let device = Device::new(Some(hook), granted.queue, socket);
-        let parts = RawParts { device, rx, fill, tx, completion, pool, umem, granted };
-        Ok(FluxRaw::new(parts, reserve))
+        Ok(FluxRaw::new(lane, group.pool, group.umem, group.tx_reserve))
     }
 
-    fn find_port(&self) -> Result<Port> {
-        let found = Port::find(&self.interface)?;
-        let queues = found.queues;
-        if self.queue >= queues {
-            let interface = self.interface.clone();
-            return Err(Error::QueueOutOfRange { interface, queue: self.queue, queues });
-        }
-        Ok(found)
+    /// Opens the queues, to be driven by a callback.
+    ///
+    /// There is one worker for each queue, which drives the queue of that number of all interfaces.
+    ///
+    /// # Errors
+    /// As [`FluxBuilder::build_raw`], but for several queues and interfaces.
+    pub fn build_engine(self) -> Result<FluxEngine> {
+        Ok(FluxEngine::of(open::groups(&self, None)?))
     }
 
-    /// The layout, if its frames hold the packets of the interface.
-    fn layout(&self, port: &Port) -> Result<Layout> {
-        let frames = self.frames.unwrap_or(self.rings.fill + self.rings.tx);
-        let layout = Layout::new(self.frame_size, frames, self.headroom)?;
-        let longest = port.mtu.saturating_add(ETHERNET_OVERHEAD);
-        if longest > layout.packet_max() {
-            let unused = self.frame_size - layout.packet_max();
-            let fits = FRAME_SIZE_MAX - unused;
-            let mut what_fits = if longest <= fits {
-                format!("take frames of {FRAME_SIZE_MAX} bytes")
-            } else {
-                let mtu = fits.saturating_sub(ETHERNET_OVERHEAD);
-                let by = port.set_mtu_by(mtu);
-                format!(
-                    "take frames of {FRAME_SIZE_MAX} bytes and set the MTU to {mtu} or less ({by})"
-                )
-            };
-            if self.headroom > 0 {
-                what_fits.push_str(", or ask for less headroom");
-            }
-            let mtu = port.mtu;
-            return Err(Error::invalid(
-                "frame size",
-                self.frame_size,
-                format!(
-                    "packets of MTU {mtu} take up to {longest} bytes, and {unused} of each frame are \
-                     headroom: {what_fits}"
-                ),
-            ));
+    /// Opens the queues, to be split into halves that receive and send owned packets.
+    ///
+    /// # Errors
+    /// As [`FluxBuilder::build_raw`], but for several queues; [`Error::Invalid`] for several interfaces.
+    pub fn build_system(self) -> Result<FluxSystem> {
+        if self.interfaces.len() > 1 {
+            let why = "build_system() opens one; several are for build_engine(), or a system each";
+            return Err(Error::invalid("interfaces", self.interfaces.len(), why));
         }
-        Ok(layout)
+        Ok(FluxSystem::of(open::groups(&self, None)?))
     }
-
-    /// The ladder: zero-copy by force, then copying by force, each with a fresh socket; with what the
-    /// kernel said to the first.
-    fn open_lane(
-        &self,
-        port: &Port,
-        attached: AttachMode,
-        umem: &UmemRegion,
-        pool: &mut FramePool,
-        tx_reserve: u32,
-    ) -> Result<(OpenLane, Option<String>)> {
-        let mut open = |zero_copy| {
-            let options = LaneOptions {
-                port: port.lane(),
-                interface: &port.name,
-                driver: &port.driver,
-                queue: self.queue,
-                sizes: self.rings,
-                mode: BindMode { zero_copy, need_wakeup: self.need_wakeup },
-                share: None,
-                tx_reserve,
-            };
-            lane::open(umem, pool, &options)
-        };
-        if self.zero_copy == ZeroCopy::Forbid {
-            return Ok((open(false)?, None));
-        }
-        let refusal = no_zero_copy(port, attached, umem.layout());
-        match refusal.map_or_else(|| open(true), Err) {
-            Ok(lane) => Ok((lane, None)),
-            Err(Error::NoZeroCopy { why, .. }) if self.zero_copy == ZeroCopy::Prefer => {
-                Ok((open(false)?, Some(why)))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn grant_busy_poll(&self, socket: &dyn Backend) -> Result<BusyPollGrant> {
-        let Some(BusyPoll { timeout_us, budget }) = self.busy_poll else {
-            return Ok(BusyPollGrant::NotAsked);
-        };
-        if let Err(error) = socket.busy_poll(timeout_us, budget) {
-            return Ok(BusyPollGrant::Refused(error.to_string()));
-        }
-        Ok(socket
-            .napi_id()?
-            .map_or(BusyPollGrant::NoNapi, |napi_id| BusyPollGrant::Real { napi_id }))
-    }
-
-    /// As many packets per system call as are worth it, where the kernel lets us choose.
-    fn grant_tx_budget(&self, socket: &dyn Backend) -> Result<Option<u32>> {
-        let budget = TX_BUDGET.min(self.rings.tx);
-        if budget < TX_BUDGET_MIN {
-            return Ok(None);
-        }
-        match socket.tx_budget(budget) {
-            Ok(()) => Ok(Some(budget)),
-            Err(Error::Unsupported { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// Why there can be no zero-copy, as far as it can be known without trying.
-fn no_zero_copy(port: &Port, attached: AttachMode, layout: Layout) -> Option<Error> {
-    // Drivers receive into whole cache lines: `xsk_pool_get_rx_frame_size` rounded down to 128.
-    let receivable = layout.packet_max() & !127;
-    let longest = port.mtu.saturating_add(ETHERNET_OVERHEAD);
-    let why = if attached == AttachMode::Generic {
-        // The driver would fill the ring for packets that the stack then copies out of it.
-        "the XDP program runs in generic mode".to_owned()
-    } else if port.refuses_zero_copy {
-        "the driver does not offer it (xsk-zerocopy is not among its XDP features)".to_owned()
-    } else if longest > receivable {
-        format!(
-            "packets of MTU {} do not fit the {receivable} bytes that drivers can use",
-            port.mtu
-        )
-    } else {
-        return None;
-    };
-    let (interface, driver) = (port.name.clone(), port.driver.clone());
-    Some(Error::NoZeroCopy { interface, driver, why })
 }

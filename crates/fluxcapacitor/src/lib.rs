@@ -36,12 +36,16 @@
 #![forbid(unsafe_code)]
 
 pub mod builder;
+pub mod engine;
 pub mod granted;
+mod half;
 #[cfg_attr(
     not(any(target_os = "linux", feature = "simulator")),
     allow(dead_code, unused_variables)
 )]
 pub mod hook;
+pub mod packet;
+pub mod poller;
 #[cfg_attr(
     not(any(target_os = "linux", feature = "simulator")),
     allow(dead_code, unused_variables)
@@ -50,14 +54,21 @@ mod port;
 pub mod raw;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+pub mod stats;
+pub mod system;
 
 pub use builder::FluxBuilder;
+pub use engine::{EngineHandle, FluxEngine, PacketBatch};
 pub use fluxcapacitor_core::{Error, Result, ring, umem};
 pub use fluxcapacitor_ebpf as ebpf;
 pub use fluxcapacitor_proto as proto;
 pub use granted::Granted;
 pub use hook::XskMap;
+pub use packet::{Packet, PacketRef};
+pub use poller::Poller;
 pub use raw::FluxRaw;
+pub use stats::Stats;
+pub use system::{FluxRx, FluxSystem, FluxTx, split};
 
 /// The README's program compiles.
 #[cfg(all(doctest, target_os = "linux", feature = "simulator"))]

@@ -11,7 +11,8 @@ use fluxcapacitor_core::Result;
 pub use fluxcapacitor_core::backend::{Interest, Kick, Statistics, Waited};
 
 use crate::granted::Granted;
-use crate::ring::{CompletionRing, FillRing, RxRing, TxRing};
+use crate::half;
+use crate::ring::{CompletionRing, FillRing, LaneRings, RxRing, TxRing};
 use crate::umem::{Census, FramePool, UmemRegion};
 
 /// A socket on one queue: its four rings, its packet memory, and a pool of the frames that are free.
@@ -59,10 +60,37 @@ pub struct RawParts {
     pub granted: Granted,
 }
 
+/// One queue that is open, without the memory that it is over.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    // Detached and closed first: fields drop in this order.
+    pub(crate) device: Device,
+    pub(crate) rings: LaneRings,
+    pub(crate) granted: Granted,
+}
+
+/// The queues that share one packet memory: those that forward to each other.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) pool: FramePool,
+    pub(crate) umem: UmemRegion,
+    /// How many frames are kept back from the fill rings.
+    pub(crate) tx_reserve: u32,
+}
+
 impl FluxRaw {
-    pub(crate) fn new(parts: RawParts, tx_reserve: u32) -> Self {
-        let RawParts { device, rx, fill, tx, completion, pool, umem, granted } = parts;
+    /// One lane, with the memory that it alone uses.
+    pub(crate) fn new(lane: Lane, pool: FramePool, umem: UmemRegion, tx_reserve: u32) -> Self {
+        let Lane { device, rings: LaneRings { fill, rx, tx, completion }, granted } = lane;
         Self { device, rx, fill, tx, completion, pool, umem, granted, tx_reserve }
+    }
+
+    /// The same, to be driven in another way: the lane, its memory, and how many frames are for sending.
+    pub(crate) fn into_lane(self) -> (Lane, FramePool, UmemRegion, u32) {
+        let Self { device, rx, fill, tx, completion, pool, umem, granted, tx_reserve } = self;
+        let rings = LaneRings { fill, rx, tx, completion };
+        (Lane { device, rings, granted }, pool, umem, tx_reserve)
     }
 
     /// What the kernel gave, and why not more.
@@ -125,18 +153,7 @@ impl FluxRaw {
     /// Those of [`Device::kick_tx`].
     #[inline]
     pub fn flush(&mut self) -> Result<()> {
-        self.tx.publish();
-        let mut left = self.tx.occupancy();
-        while left > 0 && (self.tx.needs_wakeup() || !self.granted.need_wakeup) {
-            if self.device.kick_tx()? == Kick::Done {
-                break;
-            }
-            let before = std::mem::replace(&mut left, self.tx.occupancy());
-            if left >= before {
-                break;
-            }
-        }
-        Ok(())
+        half::flush(&mut self.tx, &self.device, self.granted.need_wakeup).1
     }
 
     /// Takes frames that were sent back into the pool, and says how many.

@@ -1,12 +1,13 @@
 //! The rx ring: packets received.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::consumer::Taken;
 use super::transfer::{Step, transfer};
-use super::{ConsumerRing, Descriptor, FillRing, RingCorrupt, TxRing, XDP_PKT_CONTD};
+use super::{ConsumerRing, Descriptor, Exchange, FillRing, RingCorrupt, TxRing, XDP_PKT_CONTD};
 use crate::error::{Error, Result};
-use crate::umem::{Frames, Holder, Lane, Segment};
+use crate::umem::{FramePool, Frames, Holder, Lane, Segment};
 
 /// Packets that the kernel has received.
 ///
@@ -60,13 +61,7 @@ impl RxRing {
         max: u32,
         mut look: impl FnMut(&mut [u8]),
     ) -> Result<u32> {
-        if !fill.is_of(&self.lane) {
-            return Err(Error::invalid(
-                "fill ring",
-                "of another lane",
-                "packets go back where they came from",
-            ));
-        }
+        self.check(fill)?;
         let (umem, from, rejected) = (self.lane.umem().frames(), self.received, &mut self.rejected);
         let to = fill.holder_of(umem.id())?;
         let mut step = |descriptor: Descriptor, to| {
@@ -84,6 +79,33 @@ impl RxRing {
             transfer(&mut self.ring, fill.cursor(), max, |descriptor| step(descriptor, to))
         };
         Ok(moved?)
+    }
+
+    /// Lends up to `max` packets to whoever decides on each; those that nothing is decided on go back to
+    /// `fill`, or to `spare` where that has no slot.
+    ///
+    /// Holds fewer where the ring ends in memory.
+    ///
+    /// # Errors
+    /// [`Error::Ring`] if a ring is corrupt; [`Error::Invalid`] if `fill` is not of the same lane, and
+    /// [`Error::Foreign`] if `spare` is of another UMEM.
+    #[inline]
+    pub fn exchange<'r>(
+        &'r mut self,
+        fill: &'r mut FillRing,
+        spare: &'r RefCell<FramePool>,
+        max: u32,
+    ) -> Result<Exchange<'r>> {
+        self.check(fill)?;
+        let umem = self.lane.umem().frames();
+        if spare.borrow().umem().id() != umem.id() {
+            return Err(Error::Foreign);
+        }
+        let holders = [self.received, fill.holder_of(umem.id())?];
+        let count = self.ring.ready()?.min(max);
+        let room = fill.cursor().room(count)?.min(count);
+        let (cells, vacant) = (self.ring.run(count), fill.cursor().run(room));
+        Ok(Exchange::new(umem, cells, vacant, holders, spare, &mut self.rejected))
     }
 
     /// Lends up to `max` packets to `edit`, pushes each to `tx` as it is then, and says how many. The
@@ -116,6 +138,16 @@ impl RxRing {
             Step::Move(descriptor)
         });
         Ok(moved?)
+    }
+
+    /// Whether frames go back to `fill`.
+    #[inline]
+    fn check(&self, fill: &FillRing) -> Result<()> {
+        if fill.is_of(&self.lane) {
+            return Ok(());
+        }
+        let why = "packets go back where they came from";
+        Err(Error::invalid("fill ring", "of another lane", why))
     }
 
     /// Receives one packet.

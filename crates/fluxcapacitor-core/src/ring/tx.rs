@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::producer::Written;
 use super::push::at_most;
-use super::{Descriptor, ProducerRing, PushError, RingCorrupt};
+use super::{Descriptor, Lent, ProducerRing, PushError, RingCorrupt, Slot};
 use crate::error::{Error, Result};
 use crate::umem::{Holder, Lane, Place, Segment, UmemId};
 
@@ -100,6 +101,28 @@ impl TxRing {
         }
     }
 
+    /// A slot for a packet that was lent; the kernel sees it after [`TxRing::publish`].
+    ///
+    /// # Errors
+    /// [`PushError`], with nothing: the packet is where it was.
+    #[inline]
+    pub fn slot_for(&mut self, lent: &Lent<'_>) -> Result<TxSlot<'_>, PushError<()>> {
+        if lent.umem() != self.lane.umem().id() {
+            return Err(PushError::Foreign(()));
+        }
+        if lent.is_empty() {
+            return Err(PushError::Empty(()));
+        }
+        match self.ring.room(1) {
+            Ok(0) => return Err(PushError::Full(())),
+            Ok(_) => {}
+            Err(corrupt) => return Err(PushError::Corrupt((), corrupt)),
+        }
+        let (cells, written) = self.ring.run(1);
+        let cell = cells.first().ok_or(PushError::Full(()))?;
+        Ok(TxSlot { cell, written, queued: self.queued, umem: self.lane.umem().id() })
+    }
+
     /// The cursor, for addresses whose frames have been written down.
     #[inline]
     pub(super) fn cursor(&mut self) -> &mut ProducerRing<Descriptor> {
@@ -150,5 +173,27 @@ impl TxRing {
     #[inline]
     pub fn size(&self) -> u32 {
         self.ring.size()
+    }
+}
+
+/// A slot of the [`TxRing`], for a packet that could be sent when it was asked for.
+#[derive(Debug)]
+#[must_use = "nothing is in it yet"]
+pub struct TxSlot<'r> {
+    cell: &'r <Descriptor as Slot>::Cell,
+    written: Written<'r>,
+    queued: Holder,
+    umem: UmemId,
+}
+
+impl TxSlot<'_> {
+    /// Puts the packet into it that it was asked for. Another that cannot be sent is dropped.
+    #[inline]
+    pub fn put(mut self, lent: Lent<'_>) {
+        if lent.umem() == self.umem && !lent.is_empty() {
+            lent.descriptor().store(self.cell);
+            lent.lend(self.queued);
+            self.written.count = 1;
+        }
     }
 }

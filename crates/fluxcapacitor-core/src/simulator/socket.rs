@@ -118,10 +118,77 @@ impl SimSocket {
         Arc::ptr_eq(&self.shared, shared)
     }
 
+    pub(crate) fn is_of_the_world_of(&self, other: &Self) -> bool {
+        self.is_in(&other.shared)
+    }
+
     /// The socket to share with: a simulated one, of the same world (else `ENOTSOCK`, `ENOPROTOOPT`).
     fn sharer(&self, first: &dyn Backend) -> Result<SocketId, Refusal> {
         let first = first.as_simulated().filter(|first| first.is_in(&self.shared));
         first.map(Self::id).ok_or(Refusal::Invalid)
+    }
+
+    /// Waits for one of several sockets of one world. Time moves on to the next thing that happens, and from
+    /// there to the next; in a world that runs live, it waits.
+    pub(crate) fn wait_any(
+        sockets: &[&Self],
+        interest: Interest,
+        timeout: Duration,
+    ) -> Result<Waited> {
+        let Some(shared) = sockets.first().map(|first| &first.shared) else {
+            return Ok(Waited::TimedOut);
+        };
+        let mut state = shared.lock();
+        state.enter();
+        let deadline = state.clock.after(timeout);
+        let look_at = state.clock.after(LOOK_EVERY);
+        loop {
+            let (mut is_ready, mut is_down) = (false, false);
+            for socket in sockets {
+                match socket.look(&mut state, interest)? {
+                    Waited::Ready => is_ready = true,
+                    Waited::LinkDown => is_down = true,
+                    Waited::TimedOut => {}
+                }
+            }
+            shared.tell(&mut state);
+            if state.panic.is_some() && !thread::panicking() {
+                go_on(state);
+                return Ok(Waited::TimedOut);
+            }
+            if is_ready {
+                return Ok(Waited::Ready);
+            }
+            let until = if is_down { deadline.min(look_at) } else { deadline };
+            if state.clock.now() >= until {
+                return Ok(if is_down { Waited::LinkDown } else { Waited::TimedOut });
+            }
+            if state.clock.is_live() {
+                let sleep = Duration::from_nanos(until - state.clock.now());
+                state = shared.wait_stirred(state, sleep);
+                state.clock.catch_up();
+            } else if !state.step(until) {
+                state.run_until(until);
+            }
+        }
+    }
+
+    /// What `poll` would say now, after what it does beside looking.
+    fn look(&self, state: &mut State, interest: Interest) -> Result<Waited> {
+        let link = state.drive(self.id);
+        let Some(socket) = state.sockets.get(&self.id) else { return Err(Error::LinkGone) };
+        // Of a link that is down, `xsk_poll` reports nothing but that it has nothing.
+        if link.is_ok() && socket.is_ready(interest) {
+            return Ok(Waited::Ready);
+        }
+        if !socket.is_ready(Interest::Rx) {
+            self.bell.hush();
+        }
+        match link {
+            Ok(()) => Ok(Waited::TimedOut),
+            Err(Error::LinkDown) => Ok(Waited::LinkDown),
+            Err(error) => Err(error),
+        }
     }
 
     fn with<T>(&self, ask: impl FnOnce(&mut Socket) -> T) -> Result<T> {
@@ -147,44 +214,8 @@ impl Backend for SimSocket {
         self.call(|state| state.kick_rx(self.id))
     }
 
-    /// Time moves on to the next thing that happens, and from there to the next; in a world that runs
-    /// live, it waits.
     fn wait(&self, interest: Interest, timeout: Duration) -> Result<Waited> {
-        let mut state = self.shared.lock();
-        state.enter();
-        let deadline = state.clock.after(timeout);
-        let look_at = state.clock.after(LOOK_EVERY);
-        loop {
-            let link = state.drive(self.id);
-            self.shared.tell(&mut state);
-            if state.panic.is_some() && !thread::panicking() {
-                go_on(state);
-                return Ok(Waited::TimedOut);
-            }
-            let Some(socket) = state.sockets.get(&self.id) else { return Err(Error::LinkGone) };
-            // Of a link that is down, `xsk_poll` reports nothing but that it has nothing.
-            if link.is_ok() && socket.is_ready(interest) {
-                return Ok(Waited::Ready);
-            }
-            if !socket.is_ready(Interest::Rx) {
-                self.bell.hush();
-            }
-            let until = match link {
-                Ok(()) => deadline,
-                Err(Error::LinkDown) => deadline.min(look_at),
-                Err(error) => return Err(error),
-            };
-            if state.clock.now() >= until {
-                return Ok(if link.is_ok() { Waited::TimedOut } else { Waited::LinkDown });
-            }
-            if state.clock.is_live() {
-                let sleep = Duration::from_nanos(until - state.clock.now());
-                state = self.shared.wait_stirred(state, sleep);
-                state.clock.catch_up();
-            } else if !state.step(until) {
-                state.run_until(until);
-            }
-        }
+        Self::wait_any(&[self], interest, timeout)
     }
 
     fn statistics(&self) -> Result<Statistics> {

@@ -27,7 +27,7 @@ use rustix::net::{
 };
 
 use super::mmap::RingMapping;
-use crate::backend::{Backend, BindMode, Interest, Kick, Statistics, Waited};
+use crate::backend::{Backend, BindMode, Interest, Kick, SOCKETS_MAX, Statistics, Waited};
 use crate::error::{Error, Result};
 use crate::lane::{Refusal, Unbound};
 use crate::ring::{LaneRings, RingMemory, RingOffsets, RingSizes, Slot};
@@ -168,18 +168,9 @@ impl XdpSocket {
 
     /// Waits, for `timeout` at most, and says whether what was waited for is there.
     fn poll(&self, interest: Interest, timeout: Duration) -> Result<bool> {
-        let events = match interest {
-            Interest::Rx => PollFlags::IN,
-            Interest::Tx => PollFlags::OUT,
-        };
+        let events = events(interest);
         let mut fds = [PollFd::new(&self.fd, events)];
-        let timeout = Timespec::try_from(timeout)
-            .map_err(|_| Error::invalid("timeout", format!("{timeout:?}"), "too long"))?;
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(_) => Ok(fds[0].revents().intersects(events)),
-            Err(Errno::INTR) => Ok(false),
-            Err(errno) => Err(Error::sys("poll", errno)),
-        }
+        Ok(poll_for(&mut fds, timeout)? > 0 && fds[0].revents().intersects(events))
     }
 
     /// Looks at the link, if the last look was long enough ago; also over many short waits.
@@ -347,6 +338,43 @@ impl Unbound for XdpSocket {
 
     fn pause(&self, time: Duration) {
         thread::sleep(time);
+    }
+}
+
+/// Waits until one of the sockets has what `interest` names; for 100 ms at most, since none of them says
+/// here that its link is lost.
+pub(crate) fn poll_any<'s>(
+    sockets: impl Iterator<Item = BorrowedFd<'s>>,
+    interest: Interest,
+    timeout: Duration,
+) -> Result<()> {
+    let mut sockets = sockets;
+    let Some(first) = sockets.next() else { return Ok(()) };
+    let entry = |fd| PollFd::from_borrowed_fd(fd, events(interest));
+    let mut count = 1;
+    let mut fds: [PollFd<'s>; SOCKETS_MAX] = std::array::from_fn(|at| {
+        let next = if at == 0 { None } else { sockets.next() };
+        count += usize::from(next.is_some());
+        entry(next.unwrap_or(first))
+    });
+    poll_for(&mut fds[..count], timeout.min(LOOK_EVERY)).map(|_ready| ())
+}
+
+fn events(interest: Interest) -> PollFlags {
+    match interest {
+        Interest::Rx => PollFlags::IN,
+        Interest::Tx => PollFlags::OUT,
+    }
+}
+
+/// How many of the descriptors are ready after `timeout` at most; none if a signal came.
+fn poll_for(fds: &mut [PollFd<'_>], timeout: Duration) -> Result<usize> {
+    let timeout = Timespec::try_from(timeout)
+        .map_err(|_| Error::invalid("timeout", format!("{timeout:?}"), "too long"))?;
+    match poll(fds, Some(&timeout)) {
+        Ok(ready) => Ok(ready),
+        Err(Errno::INTR) => Ok(0),
+        Err(errno) => Err(Error::sys("poll", errno)),
     }
 }
 

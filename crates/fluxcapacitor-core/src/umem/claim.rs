@@ -10,7 +10,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::slice;
 
-use super::ledger::{Entries, Holder};
+use super::ledger::{Entries, Entry, Holder};
 use super::{Frame, Layout, Segment, UmemId, UmemRegion};
 
 /// A UMEM as a batch sees it: what every packet needs, borrowed once.
@@ -44,7 +44,7 @@ impl<'u> Frames<'u> {
     /// The address of the first byte of the frame that holds the byte at `addr`.
     #[inline]
     pub(crate) fn base_of(self, addr: u64) -> u64 {
-        addr & !u64::from(self.layout.frame_size() - 1)
+        addr & self.base_mask()
     }
 
     /// The frame that holds the byte at `addr`, and `len` bytes from there on: if there is such a
@@ -63,6 +63,68 @@ impl<'u> Frames<'u> {
         Some(Claim { frames: self, index, addr, len: len as u32, from })
     }
 
+    /// The bytes of a loan.
+    ///
+    /// The loan is one of these frames.
+    #[inline]
+    pub(crate) fn bytes(&self, loan: &Loan<'_>) -> &[u8] {
+        // SAFETY: a loan's address lies within the region that it was claimed in, which is this one.
+        let first = unsafe { self.base.add(loan.addr as usize) };
+        // SAFETY: [one-token]: the loan is the frame's one token and borrowed, so nobody writes there;
+        // [in-chunk]: `len` bytes from `addr` on lie in the frame. The region outlives 'u.
+        unsafe { slice::from_raw_parts(first.as_ptr(), loan.len as usize) }
+    }
+
+    /// The bytes of a loan, to write.
+    ///
+    /// The loan is one of these frames.
+    #[inline]
+    pub(crate) fn bytes_mut<'l>(&'l self, loan: &'l mut Loan<'_>) -> &'l mut [u8] {
+        // SAFETY: a loan's address lies within the region that it was claimed in, which is this one.
+        let first = unsafe { self.base.add(loan.addr as usize) };
+        // SAFETY: [one-token]: the loan is the frame's one token and exclusively borrowed;
+        // [in-chunk]: `len` bytes from `addr` on lie in the frame. The region outlives 'u.
+        unsafe { slice::from_raw_parts_mut(first.as_ptr(), loan.len as usize) }
+    }
+
+    /// Bytes of the frame in front of a loan's, and behind them.
+    #[inline]
+    pub(crate) fn room(&self, loan: &Loan<'_>) -> (u32, u32) {
+        let start = self.layout.start(loan.addr);
+        (start, self.layout.frame_size() - start - loan.len)
+    }
+
+    /// Moves the first of a loan's bytes by `head` and the end by `tail`, if they stay within the frame and in
+    /// order; says whether it did.
+    #[inline]
+    pub(crate) fn adjust(&self, loan: &mut Loan<'_>, head: i64, tail: i64) -> bool {
+        let adjusted = self.layout.adjust(self.layout.start(loan.addr), loan.len, head, tail);
+        if let Some((start, len)) = adjusted {
+            loan.addr = self.base_of(loan.addr) + u64::from(start);
+            loan.len = len;
+        }
+        adjusted.is_some()
+    }
+
+    /// What is left of an address by this is that of its frame's first byte.
+    #[inline]
+    pub(crate) fn base_mask(self) -> u64 {
+        !u64::from(self.layout.frame_size() - 1)
+    }
+
+    /// Hands the frame of a loan to the user.
+    #[inline]
+    pub(crate) fn frame(&self, loan: Loan<'_>) -> Frame {
+        Frame::new(self.layout.index(loan.addr), self.id)
+    }
+
+    /// Hands the frame of a loan to the user, with its bytes.
+    #[inline]
+    pub(crate) fn segment(&self, loan: Loan<'_>) -> Segment {
+        let (start, len) = (self.layout.start(loan.addr), loan.len);
+        Segment::new(self.frame(loan), start, len, false)
+    }
+
     /// Writes down that a frame goes to a lane, and gives its address. The token ends here; from here
     /// on the ledger stands for it.
     ///
@@ -72,6 +134,43 @@ impl<'u> Frames<'u> {
         debug_assert_eq!(frame.umem(), self.id);
         self.ledger.lend(frame.index() as usize, to);
         self.layout.base(frame.index() as usize)
+    }
+}
+
+/// A claim without what it was claimed in: three numbers. `[one-token]`: it is the frame's one token,
+/// whoever has it must hold on to the [`Frames`] that it is of, and give it to no other.
+///
+/// Dropped, the frame is lost.
+#[derive(Debug)]
+pub(crate) struct Loan<'u> {
+    entry: Entry<'u>,
+    addr: u64,
+    len: u32,
+}
+
+impl Loan<'_> {
+    /// The address of its first byte.
+    #[inline]
+    pub(crate) const fn addr(&self) -> u64 {
+        self.addr
+    }
+
+    /// How many bytes it has.
+    #[inline]
+    pub(crate) const fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Hands the frame to a lane.
+    #[inline]
+    pub(crate) fn repay(self, to: Holder) {
+        self.entry.lend(to);
+    }
+
+    /// The same once more, for a holder whose own copy ends here without being dropped.
+    #[inline]
+    pub(crate) const fn hand_over(&self) -> Self {
+        Self { entry: self.entry, addr: self.addr, len: self.len }
     }
 }
 
@@ -87,7 +186,7 @@ pub(crate) struct Claim<'u> {
     from: Holder,
 }
 
-impl Claim<'_> {
+impl<'u> Claim<'u> {
     /// The bytes that it was claimed for.
     #[inline]
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
@@ -96,6 +195,14 @@ impl Claim<'_> {
         // SAFETY: [one-token]: the claim is the frame's one token and exclusively borrowed;
         // [in-chunk]: `len` bytes from `addr` on lie in the frame. The region outlives 'u.
         unsafe { slice::from_raw_parts_mut(first.as_ptr(), self.len as usize) }
+    }
+
+    /// Takes it out of the batch's hands, in the shape that is cheapest to hold for longer.
+    #[inline]
+    pub(crate) fn into_loan(self) -> Loan<'u> {
+        let claim = ManuallyDrop::new(self);
+        let entry = claim.frames.ledger.entry(claim.index);
+        Loan { entry, addr: claim.addr, len: claim.len }
     }
 
     /// Hands the frame to a lane, and gives its address.

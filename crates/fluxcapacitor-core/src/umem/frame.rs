@@ -1,6 +1,6 @@
 //! Tokens: the right to one frame.
 
-use super::UmemId;
+use super::{UmemId, UmemRegion};
 
 /// The exclusive right to one frame of one UMEM.
 ///
@@ -96,6 +96,24 @@ impl Segment {
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Moves the first of the bytes by `head` and the end by `tail`, if they stay within the frame and in
+    /// order; says whether it did. New bytes hold whatever was there before.
+    ///
+    /// Nothing is moved if `umem` is another than its own.
+    #[inline]
+    pub fn adjust(&mut self, umem: &UmemRegion, head: i64, tail: i64) -> bool {
+        if self.frame.umem != umem.id() {
+            return false;
+        }
+        match umem.layout().adjust(self.start, self.len, head, tail) {
+            Some((start, len)) => {
+                (self.start, self.len) = (start, len);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Whether the packet goes on in the next segment.

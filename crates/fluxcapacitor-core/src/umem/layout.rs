@@ -102,6 +102,24 @@ impl Layout {
         (addr >> self.shift, room)
     }
 
+    /// The number of the frame that holds the byte at `addr`, which is one of this UMEM.
+    #[inline]
+    pub(crate) const fn index(&self, addr: u64) -> u32 {
+        (addr >> self.shift) as u32
+    }
+
+    /// The bytes of a packet, `len` from offset `start` on, with the first of them moved by `head` and the end
+    /// by `tail`: offset and length, if they lie within the frame and in order (`[in-chunk]`).
+    #[inline]
+    pub(crate) fn adjust(&self, start: u32, len: u32, head: i64, tail: i64) -> Option<(u32, u32)> {
+        let first = i64::from(start).saturating_add(head);
+        let end = (i64::from(start) + i64::from(len)).saturating_add(tail);
+        // Behind the last byte there is no first one: its address would be that of the next frame.
+        let inside = 0 <= first && first <= end && first < i64::from(self.frame_size());
+        let inside = inside && end <= i64::from(self.frame_size());
+        inside.then(|| (first as u32, (end - first) as u32))
+    }
+
     /// Offset of an address into its frame.
     #[inline]
     pub(crate) const fn start(&self, addr: u64) -> u32 {
@@ -122,6 +140,29 @@ mod tests {
         assert!(Layout::new(2048, 1, 2048 - 256 - 448 + 1).is_err());
         assert!(Layout::new(2048, 1, 2048 - 256 - 448).is_ok());
         assert!(Layout::new(4096, u32::MAX, 0).is_ok());
+    }
+
+    #[test]
+    fn a_packet_moves_within_its_frame_alone() {
+        let layout = Layout::new(2048, 8, 0).unwrap();
+        let adjust = |head, tail| layout.adjust(256, 100, head, tail);
+        assert_eq!(adjust(0, 0), Some((256, 100)));
+        assert_eq!(adjust(-256, 0), Some((0, 356)));
+        assert_eq!(adjust(-257, 0), None);
+        assert_eq!(adjust(100, 0), Some((356, 0)));
+        assert_eq!(adjust(101, 0), None);
+        assert_eq!(adjust(0, 2048 - 356), Some((256, 2048 - 256)));
+        assert_eq!(adjust(0, 2048 - 355), None);
+        assert_eq!(adjust(0, -100), Some((256, 0)));
+        assert_eq!(adjust(0, -101), None);
+        assert_eq!(
+            layout.adjust(0, 2048, 2048, 0),
+            None,
+            "it would begin where the next frame does"
+        );
+        for extreme in [i64::MIN, i64::MAX] {
+            assert_eq!((adjust(extreme, 0), adjust(0, extreme)), (None, None));
+        }
     }
 
     #[test]

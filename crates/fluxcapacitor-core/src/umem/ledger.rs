@@ -75,15 +75,33 @@ impl Ledger {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entries<'l>(&'l [AtomicU16]);
 
-impl Entries<'_> {
+/// The entry of one frame that is with the user.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry<'l>(&'l AtomicU16);
+
+impl Entry<'_> {
+    /// As [`Entries::lend`].
+    #[inline]
+    pub(crate) fn lend(self, to: Holder) {
+        // Release: whoever finds this state, on any thread, sees all we did with the frame before
+        // (partner: the Acquire in `reclaim`).
+        self.0.store(to.0, Release);
+    }
+}
+
+impl<'l> Entries<'l> {
+    /// The entry of a frame that is with the user.
+    #[inline]
+    pub(crate) fn entry(self, index: usize) -> Entry<'l> {
+        // A token's index is one that the ledger has: this never panics.
+        Entry(&self.0[index])
+    }
+
     /// Writes down that the user's frame goes `to` a lane. Comes before its address is written into
     /// a ring.
     #[inline]
     pub(crate) fn lend(self, index: usize, to: Holder) {
-        // A token's index is one that the ledger has: this never panics.
-        // Release: whoever finds this state, on any thread, sees all we did with the frame before
-        // (partner: the Acquire in `reclaim`).
-        self.0[index].store(to.0, Release);
+        self.entry(index).lend(to);
     }
 
     /// Takes a frame back, if it exists and is out with `from`.
@@ -129,11 +147,12 @@ mod tests {
         let ledger = Ledger::new(2);
         let (posted, queued) = (Holder::lane(0, Place::Posted), Holder::lane(0, Place::Queued));
         ledger.entries().lend(1, posted);
-        assert_eq!(ledger.entries().reclaim(0, posted), None, "with the user");
-        assert_eq!(ledger.entries().reclaim(1, queued), None, "from elsewhere");
-        assert_eq!(ledger.entries().reclaim(2, posted), None, "no such frame");
-        assert_eq!(ledger.entries().reclaim(1 << 32 | 1, posted), None, "no such frame");
-        assert_eq!(ledger.entries().reclaim(1, posted), Some(1));
-        assert_eq!(ledger.entries().reclaim(1, posted), None, "twice");
+        let reclaims = |index, from| ledger.entries().reclaim(index, from).is_some();
+        assert!(!reclaims(0, posted), "with the user");
+        assert!(!reclaims(1, queued), "from elsewhere");
+        assert!(!reclaims(2, posted), "no such frame");
+        assert!(!reclaims(1 << 32 | 1, posted), "no such frame");
+        assert!(reclaims(1, posted));
+        assert!(!reclaims(1, posted), "twice");
     }
 }

@@ -226,7 +226,7 @@ impl UmemRegion {
             }
             // [one-clearer]: the lane is closed, none of its rings exists any more, and taking its
             // number out of the table gave the right to sweep it to us alone.
-            if let Some(index) = self.entries().reclaim(index, holder) {
+            if self.entries().reclaim(index, holder).is_some() {
                 let _same_umem = pool.give(Frame::new(index as u32, self.id()));
                 recovered += 1;
             }

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -12,19 +13,19 @@ use crate::hook::Hook;
 
 /// The socket of a queue, and the XDP program if it is ours.
 ///
-/// Dropping it detaches the program and closes the socket; the queue is free when its four rings are
-/// gone too. All calls take `&self`: in an `Arc` it serves an rx and a tx thread.
+/// Dropping it closes the socket, and detaches the program if no other queue is fed by it; the queue is
+/// free when its four rings are gone too. All calls take `&self`: in an `Arc` it serves an rx and a tx thread.
 #[derive(Debug)]
 pub struct Device {
     // Detached before the socket is closed: fields drop in this order.
-    hook: Option<Hook>,
+    hook: Option<Arc<Hook>>,
     queue: u32,
     socket: Box<dyn Backend>,
     kicks: AtomicU64,
 }
 
 impl Device {
-    pub(crate) fn new(hook: Option<Hook>, queue: u32, socket: Box<dyn Backend>) -> Self {
+    pub(crate) fn new(hook: Option<Arc<Hook>>, queue: u32, socket: Box<dyn Backend>) -> Self {
         Self { hook, queue, socket, kicks: AtomicU64::new(0) }
     }
 
@@ -73,10 +74,21 @@ impl Device {
         self.kicks.load(Relaxed)
     }
 
-    /// The XDP program, if it is ours.
+    /// The XDP program, if it is ours. It feeds all queues of its interface that this process has opened
+    /// together.
     #[must_use]
-    pub const fn hook(&self) -> Option<&Hook> {
-        self.hook.as_ref()
+    pub fn hook(&self) -> Option<&Hook> {
+        self.hook.as_deref()
+    }
+
+    /// The queue.
+    #[must_use]
+    pub const fn queue(&self) -> u32 {
+        self.queue
+    }
+
+    pub(crate) fn socket(&self) -> &dyn Backend {
+        &*self.socket
     }
 }
 

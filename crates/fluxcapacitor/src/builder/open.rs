@@ -1,0 +1,205 @@
+//! Opens what was asked for: a group of lanes for each queue, over one packet memory each.
+
+use std::sync::Arc;
+
+use fluxcapacitor_core::backend::{Backend, BindMode};
+use fluxcapacitor_core::lane::{self, LaneOptions, OpenLane};
+use fluxcapacitor_core::{Error, Result};
+
+use super::layout::ETHERNET_OVERHEAD;
+use super::{BusyPoll, FluxBuilder, ZeroCopy};
+use crate::granted::{BusyPollGrant, Granted};
+use crate::hook::{AttachMode, Hook};
+use crate::port::Port;
+use crate::raw::{Device, Group, Lane};
+use crate::umem::{FramePool, Layout, UmemRegion};
+
+/// Packets per system call in copy mode, where that can be chosen: eight times the kernel's own, and a
+/// bound on how long one call can take.
+const TX_BUDGET: u32 = 256;
+
+/// The least that `XDP_MAX_TX_SKB_BUDGET` takes (`TX_BATCH_SIZE`, `net/xdp/xsk.c`).
+const TX_BUDGET_MIN: u32 = 32;
+
+/// How many interfaces can share a packet memory: one worker waits for all of them.
+const PORTS_MAX: usize = 8;
+
+/// An interface, and the program on it.
+struct Hooked {
+    port: Port,
+    hook: Arc<Hook>,
+}
+
+/// Opens everything; `one_only` says why there is to be one queue of one interface, if there is.
+pub(super) fn groups(builder: &FluxBuilder, one_only: Option<&str>) -> Result<Vec<Group>> {
+    let ports = find(builder)?;
+    let queues = builder.queues.of(&ports)?;
+    if let Some(why) = one_only.filter(|_| queues.len() > 1) {
+        return Err(Error::invalid("queues", queues.len(), why));
+    }
+    if let Some(why) = one_only.filter(|_| ports.len() > 1) {
+        return Err(Error::invalid("interfaces", ports.len(), why));
+    }
+    builder.rings.check()?;
+    let layout = builder.layout(&ports)?;
+    let mut hooked = Vec::with_capacity(ports.len());
+    for port in ports {
+        let hook = Arc::new(port.attach(builder.attach, &builder.program)?);
+        hooked.push(Hooked { port, hook });
+    }
+    queues.into_iter().map(|queue| group(builder, &hooked, queue, layout)).collect()
+}
+
+fn find(builder: &FluxBuilder) -> Result<Vec<Port>> {
+    let names = &builder.interfaces;
+    if names.len() > PORTS_MAX {
+        let why = format!("{PORTS_MAX} at most can share a packet memory");
+        return Err(Error::invalid("interfaces", names.len(), why));
+    }
+    for (at, name) in names.iter().enumerate() {
+        if names[..at].contains(name) {
+            return Err(Error::invalid("interface", name, "it is named twice"));
+        }
+    }
+    names.iter().map(|name| Port::find(name)).collect()
+}
+
+/// The ladder: zero-copy by force, then copying by force. It runs for the group, since the first socket
+/// decides for all that share its memory; each rung has sockets and memory of its own.
+fn group(builder: &FluxBuilder, hooked: &[Hooked], queue: u32, layout: Layout) -> Result<Group> {
+    let rung = |zero_copy, why_copied| Rung { builder, queue, layout, zero_copy, why_copied };
+    if builder.zero_copy == ZeroCopy::Forbid {
+        return rung(false, None).open(hooked);
+    }
+    let refusal = hooked.iter().find_map(|hooked| no_zero_copy(hooked, layout));
+    match refusal.map_or_else(|| rung(true, None).open(hooked), Err) {
+        Err(Error::NoZeroCopy { why, .. }) if builder.zero_copy == ZeroCopy::Prefer => {
+            rung(false, Some(why)).open(hooked)
+        }
+        opened => opened,
+    }
+}
+
+/// One try at a group.
+struct Rung<'b> {
+    builder: &'b FluxBuilder,
+    queue: u32,
+    layout: Layout,
+    zero_copy: bool,
+    why_copied: Option<String>,
+}
+
+impl Rung<'_> {
+    fn open(&self, hooked: &[Hooked]) -> Result<Group> {
+        let (frames, count) = (self.layout.frames(), hooked.len() as u32);
+        let tx_reserve = (self.builder.rings.tx.saturating_mul(count)).min(frames / 2);
+        // What the fill rings get of the frames, in equal parts.
+        let share = (frames - tx_reserve) / count;
+        let (umem, mut pool) = UmemRegion::new(self.layout, self.builder.pages)?;
+        let mut lanes: Vec<Lane> = Vec::with_capacity(hooked.len());
+        for hooked in hooked {
+            let first = lanes.first().map(|first| first.device.socket());
+            let opened = self.open_lane(hooked, first, &umem, &mut pool, share)?;
+            lanes.push(self.lane(hooked, opened)?);
+        }
+        for lane in &lanes {
+            if let Some(hook) = lane.device.hook() {
+                hook.map().insert_socket(self.queue, lane.device.socket())?;
+            }
+        }
+        Ok(Group { lanes, pool, umem, tx_reserve })
+    }
+
+    fn open_lane(
+        &self,
+        Hooked { port, .. }: &Hooked,
+        share: Option<&dyn Backend>,
+        umem: &UmemRegion,
+        pool: &mut FramePool,
+        frames: u32,
+    ) -> Result<OpenLane> {
+        let options = LaneOptions {
+            port: port.lane(),
+            interface: &port.name,
+            driver: &port.driver,
+            queue: self.queue,
+            sizes: self.builder.rings,
+            mode: BindMode { zero_copy: self.zero_copy, need_wakeup: self.builder.need_wakeup },
+            share,
+            tx_reserve: (pool.len() as u32).saturating_sub(frames),
+        };
+        lane::open(umem, pool, &options)
+    }
+
+    /// Says what was granted.
+    fn lane(&self, Hooked { port, hook }: &Hooked, opened: OpenLane) -> Result<Lane> {
+        let OpenLane { rings, socket } = opened;
+        let granted = Granted {
+            interface: port.name.clone(),
+            driver: port.driver.clone(),
+            mtu: port.mtu,
+            is_up: port.is_up,
+            queue: self.queue,
+            queues: port.queues,
+            zero_copy: socket.is_zero_copy()?,
+            why_copied: self.why_copied.clone(),
+            attach: Some(hook.mode()),
+            why_not_native: hook.why_not_native().map(str::to_owned),
+            pages: socket.umem().pages().clone(),
+            need_wakeup: self.builder.need_wakeup,
+            busy_poll: busy_poll(self.builder.busy_poll, &*socket)?,
+            tx_budget: tx_budget(self.builder.rings.tx, &*socket)?,
+            frames: self.layout.frames(),
+            frame_size: self.layout.frame_size(),
+            headroom: self.layout.headroom(),
+            rings: self.builder.rings,
+        };
+        let device = Device::new(Some(Arc::clone(hook)), self.queue, socket);
+        Ok(Lane { device, rings, granted })
+    }
+}
+
+/// Why there can be no zero-copy, as far as it can be known without trying.
+fn no_zero_copy(Hooked { port, hook }: &Hooked, layout: Layout) -> Option<Error> {
+    // Drivers receive into whole cache lines: `xsk_pool_get_rx_frame_size` rounded down to 128.
+    let receivable = layout.packet_max() & !127;
+    let longest = port.mtu.saturating_add(ETHERNET_OVERHEAD);
+    let why = if hook.mode() == AttachMode::Generic {
+        // The driver would fill the ring for packets that the stack then copies out of it.
+        "the XDP program runs in generic mode".to_owned()
+    } else if port.refuses_zero_copy {
+        "the driver does not offer it (xsk-zerocopy is not among its XDP features)".to_owned()
+    } else if longest > receivable {
+        format!(
+            "packets of MTU {} do not fit the {receivable} bytes that drivers can use",
+            port.mtu
+        )
+    } else {
+        return None;
+    };
+    let (interface, driver) = (port.name.clone(), port.driver.clone());
+    Some(Error::NoZeroCopy { interface, driver, why })
+}
+
+fn busy_poll(asked: Option<BusyPoll>, socket: &dyn Backend) -> Result<BusyPollGrant> {
+    let Some(BusyPoll { timeout_us, budget }) = asked else {
+        return Ok(BusyPollGrant::NotAsked);
+    };
+    if let Err(error) = socket.busy_poll(timeout_us, budget) {
+        return Ok(BusyPollGrant::Refused(error.to_string()));
+    }
+    Ok(socket.napi_id()?.map_or(BusyPollGrant::NoNapi, |napi_id| BusyPollGrant::Real { napi_id }))
+}
+
+/// As many packets per system call as are worth it, where the kernel lets us choose.
+fn tx_budget(tx_size: u32, socket: &dyn Backend) -> Result<Option<u32>> {
+    let budget = TX_BUDGET.min(tx_size);
+    if budget < TX_BUDGET_MIN {
+        return Ok(None);
+    }
+    match socket.tx_budget(budget) {
+        Ok(()) => Ok(Some(budget)),
+        Err(Error::Unsupported { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,193 @@
+//! What one thread drives: the queue of one number of each interface, over one packet memory.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fluxcapacitor_core::backend;
+use fluxcapacitor_core::umem::{Home, SharedFrameState};
+use fluxcapacitor_core::{Error, Result};
+
+use super::turn::{Around, Outlet, Turn};
+use super::{Options, PacketBatch, StopHandle};
+use crate::granted::Granted;
+use crate::half::{self, RxHalf};
+use crate::poller::{Next, Pace, SLEEP_MAX};
+use crate::raw::{Group, Interest};
+use crate::stats::StatsReader;
+use crate::umem::{FramePool, UmemRegion};
+
+/// Who a worker is, for the closure that makes its state.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WorkerInfo {
+    /// Its number, from 0.
+    pub number: usize,
+    /// The queue that it drives, of each interface.
+    pub queue: u32,
+    /// The processor that it runs on, if it is pinned.
+    pub cpu: Option<usize>,
+    /// What was granted, interface by interface.
+    pub granted: Vec<Granted>,
+}
+
+/// The queues that one thread drives.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    // Detached and closed first: fields drop in this order.
+    rx: Vec<RxHalf>,
+    outlets: Box<[Outlet]>,
+    number: usize,
+    spare: RefCell<FramePool>,
+    shared: Arc<SharedFrameState>,
+    #[expect(dead_code, reason = "as long as there are sockets over it")]
+    umem: UmemRegion,
+}
+
+impl Worker {
+    pub(super) fn new(number: usize, group: Group, reader: &mut StatsReader) -> Self {
+        let Group { lanes, pool, umem, tx_reserve: _ } = group;
+        let (mut rx, mut outlets) = (Vec::new(), Vec::new());
+        for lane in lanes {
+            let (receives, sends, source) = half::split(lane);
+            rx.push(receives);
+            outlets.push(Outlet::new(sends));
+            reader.0.push(source);
+        }
+        let shared = SharedFrameState::new(&umem);
+        Self { rx, outlets: outlets.into(), number, spare: RefCell::new(pool), shared, umem }
+    }
+
+    pub(super) fn granted(&self) -> impl Iterator<Item = &Granted> {
+        self.rx.iter().map(|half| &*half.granted)
+    }
+
+    pub(super) fn info(&self, cpu: Option<usize>) -> WorkerInfo {
+        let queue = self.rx.first().map_or(0, |half| half.device.queue());
+        WorkerInfo { number: self.number, queue, cpu, granted: self.granted().cloned().collect() }
+    }
+
+    /// One batch of each queue at most; says how many packets there were.
+    #[inline]
+    pub(super) fn turn(
+        &mut self,
+        options: &Options,
+        callback: &mut impl FnMut(PacketBatch<'_>),
+    ) -> Result<usize> {
+        let mut packets = 0;
+        for port in 0..self.rx.len() {
+            packets += self.turn_of(port, options, callback)?;
+        }
+        Ok(packets)
+    }
+
+    #[inline]
+    fn turn_of(
+        &mut self,
+        port: usize,
+        options: &Options,
+        callback: &mut impl FnMut(PacketBatch<'_>),
+    ) -> Result<usize> {
+        let (outlets, spare, shared) = (&*self.outlets, &self.spare, &self.shared);
+        let RxHalf { device, rx, fill, granted, counters } = &mut self.rx[port];
+        let exchange = rx.exchange(fill, spare, options.batch)?;
+        let (mut packets, mut posted) = (0, 0);
+        if !exchange.is_empty() {
+            let (interface, queue) = (granted.interface.as_str(), device.queue());
+            let tx_full = options.tx_full;
+            let around = Around { outlets, spare, shared, interface, port, queue, tx_full };
+            let turn = Turn::new(exchange, around);
+            callback(PacketBatch::new(&turn));
+            packets = turn.finish(counters);
+            posted = turn.exchange().posted() as u32;
+        } else {
+            drop(exchange);
+        }
+        for outlet in outlets {
+            unless_down(outlet.flush())?;
+        }
+        posted += self.take_home(port, options.low_water)?;
+        if posted > 0 {
+            unless_down(self.rx[port].publish())?;
+        }
+        Ok(packets)
+    }
+
+    /// Posts frames that were sent, or dropped by whoever kept them, where `port` receives; says how many.
+    #[inline]
+    fn take_home(&mut self, port: usize, low_water: u32) -> Result<u32> {
+        let (half, spare) = (&mut self.rx[port], self.spare.get_mut());
+        let missing = half.missing()?;
+        let mut posted = 0;
+        for outlet in &*self.outlets {
+            let mut sender = outlet.half();
+            loop {
+                let recycled = sender.completion.recycle(&mut half.fill, missing - posted)?;
+                posted += recycled;
+                // It may end round the end of a ring, where another run begins.
+                if recycled == 0 {
+                    break;
+                }
+            }
+            if posted == missing {
+                sender.reclaim(spare)?;
+            }
+        }
+        if missing - posted >= low_water {
+            self.shared.take(Home::Rx, spare)?;
+            posted += half.refill(spare, 0, missing - posted)?;
+        }
+        Ok(posted)
+    }
+
+    /// Turns until it is stopped.
+    pub(super) fn run(
+        &mut self,
+        options: &Options,
+        stop: &StopHandle,
+        callback: &mut impl FnMut(PacketBatch<'_>),
+    ) -> Result<()> {
+        run_all(std::slice::from_mut(self), options, stop, callback)
+    }
+
+    /// An empty turn, where the kernel polls the queues from our system calls.
+    fn busy_poll(&mut self) -> Result<()> {
+        self.rx.iter_mut().try_for_each(|half| unless_down(half.busy_poll()))
+    }
+}
+
+/// Turns of all workers, on this thread, until they are stopped.
+pub(super) fn run_all(
+    workers: &mut [Worker],
+    options: &Options,
+    stop: &StopHandle,
+    callback: &mut impl FnMut(PacketBatch<'_>),
+) -> Result<()> {
+    let mut pace = Pace::new(options.poller);
+    while !stop.is_stopped() {
+        let mut packets = 0;
+        for worker in &mut *workers {
+            packets += worker.turn(options, callback)?;
+        }
+        if packets == 0 {
+            workers.iter_mut().try_for_each(Worker::busy_poll)?;
+        }
+        let timeout = match pace.after(packets) {
+            Next::Look => continue,
+            Next::Probe => Duration::ZERO,
+            Next::Sleep => SLEEP_MAX,
+        };
+        let halves = workers.iter().flat_map(|worker| &worker.rx);
+        backend::wait_any(halves.map(|half| half.device.socket()), Interest::Rx, timeout)?;
+    }
+    Ok(())
+}
+
+/// A link that is down is a state, and comes back.
+#[inline]
+fn unless_down(result: Result<()>) -> Result<()> {
+    match result {
+        Err(Error::LinkDown) => Ok(()),
+        result => result,
+    }
+}

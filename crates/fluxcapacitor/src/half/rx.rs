@@ -1,0 +1,66 @@
+//! What receives.
+
+use std::sync::Arc;
+
+use fluxcapacitor_core::Result;
+
+use crate::granted::{BusyPollGrant, Granted};
+use crate::raw::Device;
+use crate::ring::{FillRing, RxRing};
+use crate::stats::{Counter, Counters};
+use crate::umem::FramePool;
+
+/// The rx and the fill ring of a queue.
+#[derive(Debug)]
+pub(crate) struct RxHalf {
+    // Detached and closed first: fields drop in this order.
+    pub(crate) device: Arc<Device>,
+    pub(crate) rx: RxRing,
+    pub(crate) fill: FillRing,
+    pub(crate) granted: Arc<Granted>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl RxHalf {
+    /// How many frames are missing in the fill ring, less those whose packets are waiting: they will want to
+    /// go back.
+    #[inline]
+    pub(crate) fn missing(&mut self) -> Result<u32> {
+        Ok(self.fill.room()?.saturating_sub(self.rx.occupancy()))
+    }
+
+    /// Posts up to `want` frames of the pool, but not its last `reserve`; says how many.
+    #[inline]
+    pub(crate) fn refill(&mut self, pool: &mut FramePool, reserve: u32, want: u32) -> Result<u32> {
+        let spare = pool.len().saturating_sub(reserve as usize) as u32;
+        let posted = self.fill.refill(pool, spare.min(want))?;
+        if posted > 0 {
+            self.counters.add(Counter::Refills, 1);
+        } else if self.fill.occupancy() == 0 && self.rx.occupancy() == 0 {
+            self.counters.add(Counter::Starved, 1);
+        }
+        Ok(posted)
+    }
+
+    /// Shows the kernel what was posted, and wakes it if it sleeps for want of some.
+    #[inline]
+    pub(crate) fn publish(&mut self) -> Result<()> {
+        self.fill.publish();
+        if self.fill.needs_wakeup() { self.kick() } else { Ok(()) }
+    }
+
+    /// Has the kernel look at the queue, if it polls it from our system calls.
+    #[inline]
+    pub(crate) fn busy_poll(&mut self) -> Result<()> {
+        match self.granted.busy_poll {
+            BusyPollGrant::Real { .. } => self.kick(),
+            _ => Ok(()),
+        }
+    }
+
+    fn kick(&mut self) -> Result<()> {
+        self.counters.add(Counter::RxKicks, 1);
+        self.device.kick_rx()?;
+        Ok(())
+    }
+}

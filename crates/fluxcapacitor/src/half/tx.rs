@@ -1,0 +1,89 @@
+//! What sends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fluxcapacitor_core::{Error, Result};
+
+use crate::granted::Granted;
+use crate::raw::{Device, Interest, Kick, Waited};
+use crate::ring::{CompletionRing, TxRing};
+use crate::stats::{Counter, Counters};
+use crate::umem::FramePool;
+
+/// How long one wait for room lasts at most.
+const NAP: Duration = Duration::from_millis(1);
+
+/// The tx and the completion ring of a queue.
+#[derive(Debug)]
+pub(crate) struct TxHalf {
+    // Detached and closed first: fields drop in this order.
+    pub(crate) device: Arc<Device>,
+    pub(crate) tx: TxRing,
+    pub(crate) completion: CompletionRing,
+    pub(crate) granted: Arc<Granted>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl TxHalf {
+    /// Shows the kernel the packets pushed so far, and has it send them.
+    #[inline]
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        let (kicks, result) = flush(&mut self.tx, &self.device, self.granted.need_wakeup);
+        self.counters.add(Counter::TxKicks, kicks);
+        result
+    }
+
+    /// The same for packets that have just been pushed, which are counted.
+    #[inline]
+    pub(crate) fn send(&mut self, packets: u64, bytes: u64) -> Result<()> {
+        self.counters.add(Counter::TxPackets, packets);
+        self.counters.add(Counter::TxBytes, bytes);
+        let (kicks, result) = flush(&mut self.tx, &self.device, self.granted.need_wakeup);
+        match kicks {
+            0 => self.counters.add(Counter::KicksSaved, 1),
+            _ => self.counters.add(Counter::TxKicks, kicks),
+        }
+        result
+    }
+
+    /// Sends, takes completions, and waits a moment for room in the tx ring if there is still none.
+    ///
+    /// # Errors
+    /// Those of a flush, also that the link is down: there will be no room.
+    pub(crate) fn make_room(&mut self, pool: &mut FramePool) -> Result<()> {
+        self.flush()?;
+        self.reclaim(pool)?;
+        if self.tx.room()? == 0 && self.device.wait(Interest::Tx, NAP)? == Waited::LinkDown {
+            return Err(Error::LinkDown);
+        }
+        Ok(())
+    }
+
+    /// Takes frames that were sent back into a pool, and says how many.
+    #[inline]
+    pub(crate) fn reclaim(&mut self, pool: &mut FramePool) -> Result<u32> {
+        self.completion.reclaim(pool, u32::MAX)
+    }
+}
+
+/// Publishes, and kicks while the kernel asks for it, packets are left and the last kick sent any. Says
+/// how many system calls it made.
+#[inline]
+pub(crate) fn flush(tx: &mut TxRing, device: &Device, need_wakeup: bool) -> (u64, Result<()>) {
+    tx.publish();
+    let (mut kicks, mut left) = (0, tx.occupancy());
+    while left > 0 && (tx.needs_wakeup() || !need_wakeup) {
+        kicks += 1;
+        match device.kick_tx() {
+            Ok(Kick::Again) => {}
+            Ok(Kick::Done) => break,
+            Err(error) => return (kicks, Err(error)),
+        }
+        let before = std::mem::replace(&mut left, tx.occupancy());
+        if left >= before {
+            break;
+        }
+    }
+    (kicks, Ok(()))
+}

@@ -1,0 +1,8 @@
+//! Packets: those that are lent to a callback, and those that are owned.
+
+mod owned;
+mod view;
+
+pub use owned::Packet;
+pub(crate) use owned::Parts;
+pub use view::PacketRef;

@@ -1,0 +1,182 @@
+//! The half that receives.
+
+#[cfg(unix)]
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fluxcapacitor_core::umem::{Home, SharedFrameState};
+use fluxcapacitor_core::{Error, Result};
+
+use super::Batch;
+use crate::granted::Granted;
+use crate::half::RxHalf;
+use crate::packet::{Packet, Parts};
+use crate::raw::{Device, Interest, Waited};
+use crate::stats::{Counter, Stats, StatsReader};
+use crate::umem::FramePool;
+
+/// How many frames may be missing in the fill ring before it is refilled.
+const LOW_WATER: u32 = 64;
+
+/// Receives packets that are owned: the rx and the fill ring of a queue.
+///
+/// Whoever drops a packet, on whatever thread, sends its frame home, and the next call here posts it again. So
+/// it receives for as long as somebody calls and packets are dropped or sent.
+#[derive(Debug)]
+pub struct FluxRx {
+    // Detached and closed first: fields drop in this order.
+    half: RxHalf,
+    pool: FramePool,
+    shared: Arc<SharedFrameState>,
+    reader: StatsReader,
+}
+
+impl FluxRx {
+    pub(super) fn new(
+        half: RxHalf,
+        pool: FramePool,
+        shared: Arc<SharedFrameState>,
+        reader: StatsReader,
+    ) -> Self {
+        Self { half, pool, shared, reader }
+    }
+
+    /// Receives what has arrived, as far as `batch` has room, and says how many packets that were; 0 at once if
+    /// there are none.
+    ///
+    /// A link that is down is no error: nothing arrives.
+    ///
+    /// # Errors
+    /// [`Error::LinkGone`] if the interface has gone, as far as a call tells; [`Error::Ring`] if a ring is corrupt.
+    #[inline]
+    pub fn recv(&mut self, batch: &mut Batch) -> Result<usize> {
+        let max = u32::try_from(batch.room()).unwrap_or(u32::MAX);
+        let mut received = self.take(max, batch)?;
+        if received > 0 && received < max {
+            // Round the end of the ring it takes two batches.
+            received += self.take(max - received, batch)?;
+        }
+        self.refill()?;
+        Ok(received as usize)
+    }
+
+    /// The same, but waits for the first packet, for `timeout` at most.
+    ///
+    /// # Errors
+    /// As [`FluxRx::recv`]; that the interface has gone, at most 100 ms later.
+    pub fn recv_timeout(&mut self, batch: &mut Batch, timeout: Duration) -> Result<usize> {
+        let started = Instant::now();
+        loop {
+            let received = self.recv(batch)?;
+            if received > 0 || batch.room() == 0 {
+                return Ok(received);
+            }
+            let left = timeout.saturating_sub(started.elapsed());
+            // It ends early when the link is down; in a simulated world, it has taken all of its time.
+            if self.wait(left)? == Waited::TimedOut {
+                return self.recv(batch);
+            }
+            if started.elapsed() >= timeout {
+                return self.recv(batch);
+            }
+        }
+    }
+
+    /// Sleeps until there is a packet, or the time is up.
+    ///
+    /// # Errors
+    /// Those of [`Device::wait`].
+    pub fn wait(&mut self, timeout: Duration) -> Result<Waited> {
+        if self.half.rx.occupancy() > 0 {
+            return Ok(Waited::Ready);
+        }
+        self.half.busy_poll().or_else(unless_down)?;
+        self.half.device.wait(Interest::Rx, timeout)
+    }
+
+    /// What was granted.
+    #[must_use]
+    pub fn granted(&self) -> &Granted {
+        &self.half.granted
+    }
+
+    /// The socket.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.half.device
+    }
+
+    /// What has been counted up to now, on both halves.
+    ///
+    /// # Errors
+    /// [`Error::Sys`] if the socket does not tell its own counters.
+    pub fn stats(&self) -> Result<Stats> {
+        self.reader.read()
+    }
+
+    /// What reads the counters of both halves, from any thread.
+    #[must_use]
+    pub fn stats_reader(&self) -> StatsReader {
+        self.reader.clone()
+    }
+
+    #[inline]
+    fn take(&mut self, max: u32, batch: &mut Batch) -> Result<u32> {
+        let queue = self.half.device.queue();
+        let rejected = self.half.rx.rejected();
+        let (mut packets, mut bytes) = (0, 0);
+        for segment in self.half.rx.receive(max)? {
+            bytes += u64::from(segment.len());
+            packets += 1;
+            let parts = Parts { segment: Some(segment), home: Home::Rx, port: 0, queue };
+            // It was asked for what there is room for.
+            if let Err(dropped) = batch.push(Packet::new(&self.shared, parts)) {
+                drop(dropped);
+            }
+        }
+        let counters = &self.half.counters;
+        if packets > 0 {
+            counters.add(Counter::RxPackets, u64::from(packets));
+            counters.add(Counter::RxBytes, bytes);
+        }
+        let rejected = self.half.rx.rejected() - rejected;
+        if rejected > 0 {
+            counters.add(Counter::Rejected, rejected);
+        }
+        Ok(packets)
+    }
+
+    /// Posts frames that have come home, once enough are missing.
+    #[inline]
+    fn refill(&mut self) -> Result<()> {
+        let missing = self.half.missing()?;
+        if missing < LOW_WATER.min(self.half.fill.size()) {
+            return Ok(());
+        }
+        self.shared.take(Home::Rx, &mut self.pool)?;
+        if self.half.refill(&mut self.pool, 0, missing)? > 0 {
+            self.half.publish().or_else(unless_down)?;
+        }
+        Ok(())
+    }
+}
+
+/// A link that is down is a state, and comes back.
+pub(super) fn unless_down(error: Error) -> Result<()> {
+    if matches!(error, Error::LinkDown) { Ok(()) } else { Err(error) }
+}
+
+#[cfg(unix)]
+impl AsFd for FluxRx {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.half.device.as_fd()
+    }
+}
+
+#[cfg(unix)]
+impl AsRawFd for FluxRx {
+    fn as_raw_fd(&self) -> RawFd {
+        self.half.device.as_raw_fd()
+    }
+}

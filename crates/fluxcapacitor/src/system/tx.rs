@@ -1,0 +1,243 @@
+//! The half that sends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+#[cfg(doc)]
+use fluxcapacitor_core::Error;
+use fluxcapacitor_core::Result;
+use fluxcapacitor_core::umem::{Home, SharedFrameState};
+
+use super::Batch;
+use super::rx::unless_down;
+use crate::granted::Granted;
+use crate::half::TxHalf;
+use crate::packet::{Packet, Parts};
+use crate::raw::Device;
+use crate::ring::PushError;
+use crate::stats::{Stats, StatsReader};
+use crate::umem::{FramePool, XDP_PACKET_HEADROOM};
+
+/// Sends packets that are owned: the tx and the completion ring of a queue.
+///
+/// Packets are those that the other half has received, or fresh ones from [`FluxTx::allocate`]. They leave with
+/// [`FluxTx::flush`]. Frames that were sent come back with any call here; what is more than this half began
+/// with goes to the other, to be received into. So call [`FluxTx::reclaim`] now and then when you have sent and
+/// send no more.
+///
+/// To feed it from many threads, give it to one and the others a bounded channel:
+/// ```
+/// # #[cfg(feature = "simulator")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use fluxcapacitor::simulator::control::{NicConfig, World};
+/// # let world = World::new(1);
+/// # let nic = world.nic(NicConfig::new("eth0"))?;
+/// # let (mut rx, mut tx) = fluxcapacitor::FluxBuilder::new(nic.name()).build_system()?.split()?;
+/// # for _ in 0..3 { nic.inject(&[0; 60]); }
+/// # let mut batch = fluxcapacitor::system::Batch::new(64);
+/// # rx.recv_timeout(&mut batch, std::time::Duration::from_secs(1))?;
+/// use fluxcapacitor::Packet;
+/// use std::sync::mpsc::sync_channel;
+///
+/// let (to_sender, packets) = sync_channel::<Packet>(1024);
+/// let sender = std::thread::spawn(move || -> fluxcapacitor::Result<()> {
+///     while let Ok(first) = packets.recv() {
+///         for packet in std::iter::once(first).chain(packets.try_iter().take(63)) {
+///             // Full: dropped here. Its frame goes home by itself.
+///             let _ = tx.send(packet);
+///         }
+///         tx.flush()?;
+///     }
+///     Ok(())
+/// });
+/// for packet in batch.drain() {
+///     to_sender.send(packet)?; // from as many threads as there are clones of it
+/// }
+/// drop(to_sender);
+/// sender.join().expect("no panic")?;
+/// # Ok(()) }
+/// # #[cfg(not(feature = "simulator"))]
+/// # fn main() {}
+/// ```
+#[derive(Debug)]
+pub struct FluxTx {
+    // Detached and closed first: fields drop in this order.
+    half: TxHalf,
+    pool: FramePool,
+    /// How many frames this half keeps.
+    reserve: u32,
+    shared: Arc<SharedFrameState>,
+    reader: StatsReader,
+    /// Packets pushed and not flushed yet, and their bytes.
+    packets: u64,
+    bytes: u64,
+}
+
+impl FluxTx {
+    pub(super) fn new(
+        half: TxHalf,
+        pool: FramePool,
+        reserve: u32,
+        shared: Arc<SharedFrameState>,
+        reader: StatsReader,
+    ) -> Self {
+        Self { half, pool, reserve, shared, reader, packets: 0, bytes: 0 }
+    }
+
+    /// A fresh packet without bytes, to be written by [`Packet::write`] or grown by [`Packet::resize`]; none while
+    /// all frames of this half are under way. There is headroom of 256 bytes, and what was asked for.
+    #[inline]
+    pub fn allocate(&mut self) -> Option<Packet> {
+        if self.pool.is_empty() {
+            // A corrupt ring shows in the next flush.
+            let _none = self.reclaim();
+        }
+        let frame = self.pool.take()?;
+        let start = XDP_PACKET_HEADROOM + self.half.granted.headroom;
+        let segment = self.shared.umem().segment(frame, start, 0).ok();
+        let queue = self.half.device.queue();
+        Some(Packet::new(&self.shared, Parts { segment, home: Home::Tx, port: 0, queue }))
+    }
+
+    /// Puts a packet into the tx ring; it leaves with [`FluxTx::flush`].
+    ///
+    /// # Errors
+    /// [`PushError`] with the packet: [`PushError::Full`] if the ring is full, [`PushError::Foreign`] for a packet
+    /// of another socket (copy it into one that was [allocated](FluxTx::allocate) here), [`PushError::Empty`]
+    /// for one without bytes.
+    #[inline]
+    pub fn send(&mut self, mut packet: Packet) -> Result<(), PushError<Packet>> {
+        let Some(segment) = packet.take() else { return Err(PushError::Empty(packet)) };
+        let bytes = u64::from(segment.len());
+        match self.half.tx.push(segment) {
+            Ok(()) => {
+                self.packets += 1;
+                self.bytes += bytes;
+                Ok(())
+            }
+            Err(refused) => Err(refused.map(|segment| {
+                packet.put_back(segment);
+                packet
+            })),
+        }
+    }
+
+    /// Puts packets from the front of `batch` into the tx ring, as many as it has room for, and says how
+    /// many; the others stay in the batch. They leave with [`FluxTx::flush`].
+    ///
+    /// # Errors
+    /// As [`FluxTx::send`], but for a full ring; those before it were taken, those behind it are in the batch.
+    #[inline]
+    pub fn send_batch(&mut self, batch: &mut Batch) -> Result<usize, PushError<Packet>> {
+        let mut sent = 0;
+        while let Some(packet) = batch.pop() {
+            match self.send(packet) {
+                Ok(()) => sent += 1,
+                Err(PushError::Full(packet)) => {
+                    batch.unpop(packet);
+                    break;
+                }
+                Err(refused) => return Err(refused),
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Has the kernel send what is in the tx ring, and takes completions.
+    ///
+    /// In copy mode packets leave inside the system call, with zero-copy soon after. What the kernel leaves in the
+    /// ring for now goes with the next flush. A link that is down is no error: packets wait in the ring.
+    ///
+    /// # Errors
+    /// [`Error::LinkGone`] if the interface has gone; [`Error::Ring`] if a ring is corrupt.
+    #[inline]
+    pub fn flush(&mut self) -> Result<()> {
+        let (packets, bytes) = (std::mem::take(&mut self.packets), std::mem::take(&mut self.bytes));
+        let sent = if packets > 0 { self.half.send(packets, bytes) } else { self.half.flush() };
+        self.reclaim()?;
+        sent.or_else(unless_down)
+    }
+
+    /// Takes completions, and says how many. Frames beyond what this half began with go to the other one.
+    ///
+    /// # Errors
+    /// [`Error::Ring`] if the completion ring is corrupt.
+    #[inline]
+    pub fn reclaim(&mut self) -> Result<usize> {
+        let reclaimed = self.half.reclaim(&mut self.pool)?;
+        self.shared.take(Home::Tx, &mut self.pool)?;
+        let surplus = self.pool.len().saturating_sub(self.reserve as usize);
+        if surplus > 0 {
+            self.shared.give_all(Home::Rx, self.pool.drain().take(surplus))?;
+        }
+        Ok(reclaimed as usize)
+    }
+
+    /// Flushes, and waits until the tx ring has room for a packet, for `timeout` at most; says whether it has.
+    ///
+    /// # Errors
+    /// As [`FluxTx::flush`]; [`Error::LinkDown`] at once while the link is down: there will be no room.
+    pub fn wait(&mut self, timeout: Duration) -> Result<bool> {
+        let started = Instant::now();
+        self.flush()?;
+        loop {
+            self.half.make_room(&mut self.pool)?;
+            self.reclaim()?;
+            if self.half.tx.room()? > 0 {
+                return Ok(true);
+            }
+            if started.elapsed() >= timeout {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// How many packets fit into the tx ring now.
+    ///
+    /// # Errors
+    /// [`Error::Ring`] if the ring is corrupt.
+    pub fn room(&mut self) -> Result<usize> {
+        Ok(self.half.tx.room()? as usize)
+    }
+
+    /// How many packets are under way: in the tx ring, with the kernel or in the completion ring. Zero once all
+    /// were completed and reclaimed. Counts all frames: not for every packet.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.shared.umem().census().tx as usize
+    }
+
+    /// What was granted.
+    #[must_use]
+    pub fn granted(&self) -> &Granted {
+        &self.half.granted
+    }
+
+    /// The socket.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.half.device
+    }
+
+    /// What has been counted up to now, on both halves.
+    ///
+    /// # Errors
+    /// [`Error::Sys`] if the socket does not tell its own counters.
+    pub fn stats(&self) -> Result<Stats> {
+        self.reader.read()
+    }
+
+    /// What reads the counters of both halves, from any thread.
+    #[must_use]
+    pub fn stats_reader(&self) -> StatsReader {
+        self.reader.clone()
+    }
+}
+
+impl Drop for FluxTx {
+    /// What it kept, the other half receives into.
+    fn drop(&mut self) {
+        let _corrupt_ring = self.half.reclaim(&mut self.pool);
+        let _same_umem = self.shared.give_all(Home::Rx, self.pool.drain());
+    }
+}
