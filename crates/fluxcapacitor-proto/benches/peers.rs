@@ -2,7 +2,8 @@
 //!
 //!     cargo bench -p fluxcapacitor-proto --bench peers
 //!
-//! How many instructions they take, which no noise of a machine changes, counts the bench `instructions`.
+//! The bench `turns` tells more of rows that are close; how many instructions they take, which no noise of a machine
+//! changes, counts the bench `instructions`.
 
 mod contestants;
 

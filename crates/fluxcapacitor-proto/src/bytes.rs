@@ -14,6 +14,7 @@ impl BytesMut for &mut [u8] {}
 
 /// What views need of bytes. Callers need none of it, so it is not theirs to see.
 pub(crate) mod sealed {
+    use core::hint;
     use core::ops::Deref;
 
     use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -42,11 +43,17 @@ pub(crate) mod sealed {
 
         #[inline(always)]
         fn split_header<T: Wire>(self) -> Option<(&'a T, Self)> {
+            if self.len() < size_of::<T>() {
+                return too_short();
+            }
             T::ref_from_prefix(self).ok()
         }
 
         #[inline(always)]
         fn split_to(self, len: usize) -> Option<(Self, Self)> {
+            if self.len() < len {
+                return too_short();
+            }
             self.split_at_checked(len)
         }
     }
@@ -75,5 +82,15 @@ pub(crate) mod sealed {
         fn bytes_mut(&mut self) -> &mut [u8] {
             self
         }
+    }
+
+    /// Where seldom anyone comes: parsers that succeed shall run straight on.
+    ///
+    /// Without an effect of its own this way would be the same as any other that ends in nothing, and the compiler then
+    /// joins the comparisons that lead there into one branch, which costs more than it saves: each is never taken.
+    #[cold]
+    fn too_short<T>() -> Option<T> {
+        hint::black_box(());
+        None
     }
 }

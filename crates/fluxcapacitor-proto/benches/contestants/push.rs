@@ -31,7 +31,7 @@ pub fn rows(judge: &mut impl Judge) {
     macro_rules! row {
         ($row:literal, $name:literal, $push:ident) => {
             let mut ring = Ring::new(&room);
-            judge.row($row, $name, || $push(black_box(ring.next()), black_box(ROOM)));
+            judge.row($row, $name, || $push(ring.next(), black_box(ROOM)));
         };
     }
 

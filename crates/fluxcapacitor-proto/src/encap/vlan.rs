@@ -39,10 +39,11 @@ pub fn push_vlan_as<P: PacketBuffer>(
     }
     packet.adjust_head(-TAG)?;
     if let Some(head) = packet.bytes_mut().first_chunk_mut::<{ ADDRESSES + VlanHeader::LEN }>() {
-        head.copy_within(VlanHeader::LEN.., 0);
         let [t, u] = tag_protocol.0.to_be_bytes();
         let [v, w] = tag.0.to_be_bytes();
-        head[ADDRESSES..].copy_from_slice(&[t, u, v, w]);
+        // The addresses move down, and the tag takes their place: one number, so that there are two writes and not three.
+        let tag = u128::from(u32::from_le_bytes([t, u, v, w])) << (8 * ADDRESSES);
+        *head = (u128::from_le_bytes(*head) >> (8 * VlanHeader::LEN) | tag).to_le_bytes();
     }
     Ok(())
 }
