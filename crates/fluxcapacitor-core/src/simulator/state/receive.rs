@@ -101,6 +101,7 @@ impl State {
         };
         if is_delivered {
             socket.doorbell.ring();
+            self.woken.extend(socket.task.take());
             self.has_stirred = true;
         } else {
             this.counters.rx_dropped += 1;
