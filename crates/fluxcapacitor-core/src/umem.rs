@@ -1,6 +1,7 @@
 //! Packet memory: a mapping cut into frames, and the ledger that says who holds each.
 
 mod census;
+mod chain;
 mod claim;
 mod frame;
 mod lane;
@@ -9,8 +10,10 @@ mod ledger;
 mod memory;
 mod pool;
 mod region;
+mod slices;
 
 pub use census::Census;
+pub use chain::{Chain, NoChain};
 pub(crate) use claim::Frames;
 pub use frame::{Frame, Segment};
 pub(crate) use lane::{Lane, LaneKey, Mover};
@@ -19,3 +22,4 @@ pub(crate) use ledger::{Holder, Place};
 pub use memory::{GrantedPages, PageSize};
 pub use pool::FramePool;
 pub use region::{Foreign, NoSegment, UmemId, UmemRegion};
+pub use slices::{Slices, SlicesMut};
