@@ -25,6 +25,7 @@ mod rx;
 mod slot;
 mod transfer;
 mod tx;
+mod whole;
 
 use std::fmt;
 
@@ -44,6 +45,7 @@ pub use push::PushError;
 pub use rx::{Received, RxRing};
 pub use slot::{Descriptor, Slot, XDP_PKT_CONTD};
 pub use tx::TxRing;
+pub use whole::WholePackets;
 
 use crate::error::{Error, Result};
 

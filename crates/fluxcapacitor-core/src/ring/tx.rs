@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::push::at_most;
-use super::{Descriptor, ProducerRing, PushError, RingCorrupt};
+use super::{Descriptor, ProducerRing, PushError, RingCorrupt, XDP_PKT_CONTD};
 use crate::error::{Error, Result};
-use crate::umem::{Holder, Lane, Place, Segment, UmemId};
+use crate::umem::{Chain, Holder, Lane, Place, Segment, UmemId};
 
 /// Packets on their way to the wire.
 ///
@@ -42,12 +42,17 @@ pub struct TxRing {
     // The memory goes before the lane is closed: fields drop in this order.
     ring: ProducerRing<Descriptor>,
     queued: Holder,
+    segments_max: u32,
     lane: Arc<Lane>,
 }
 
 impl TxRing {
     pub(super) fn new(ring: ProducerRing<Descriptor>, lane: Arc<Lane>) -> Self {
-        Self { ring, queued: lane.holder(Place::Queued), lane }
+        Self { ring, queued: lane.holder(Place::Queued), segments_max: 1, lane }
+    }
+
+    pub(super) fn set_segments_max(&mut self, most: u32) {
+        self.segments_max = most;
     }
 
     /// Pushes one packet; the kernel sees it after [`TxRing::publish`].
@@ -98,6 +103,66 @@ impl TxRing {
                 packets.next().map_or(Ok(0), |packet| Err(PushError::Corrupt(packet, corrupt)))
             }
         }
+    }
+
+    /// Pushes a packet of one or more segments, whole or not at all; the kernel sees it after
+    /// [`TxRing::publish`]. Each segment is completed by itself.
+    ///
+    /// A packet that was pushed is gone:
+    /// ```compile_fail,E0382
+    /// # use fluxcapacitor_core::{ring::*, umem::*};
+    /// # fn f(tx: &mut TxRing, packet: Chain) {
+    /// tx.push_chain(packet).unwrap();
+    /// tx.push_chain(packet).unwrap();
+    /// # }
+    /// ```
+    /// Handed back, it is as it was:
+    /// ```
+    /// # use fluxcapacitor_core::{ring::*, umem::*};
+    /// # fn f(tx: &mut TxRing, pool: &mut FramePool, packet: Chain) {
+    /// if let Err(refused) = tx.push_chain(packet) {
+    ///     pool.give_chain(refused.into_inner()).unwrap();
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`PushError`] with the packet, all of it.
+    #[inline]
+    pub fn push_chain(&mut self, mut packet: Chain) -> Result<(), PushError<Chain>> {
+        let (region, queued) = (self.lane.umem(), self.queued);
+        let umem = region.frames();
+        let segments = packet.segments();
+        if packet.umem().is_some_and(|of| of != umem.id()) {
+            return Err(PushError::Foreign(packet));
+        }
+        if segments > self.segments_max.min(self.ring.size()) {
+            return Err(PushError::TooManySegments(packet));
+        }
+        // A segment without bytes is as invalid as a packet without any.
+        if region.has_gap(&packet) {
+            return Err(PushError::Empty(packet));
+        }
+        match self.ring.room(segments) {
+            Ok(room) if room >= segments => {}
+            Ok(_) => return Err(PushError::Full(packet)),
+            Err(corrupt) => return Err(PushError::Corrupt(packet, corrupt)),
+        }
+        let pushed = self.ring.write_with(segments, || {
+            let segment = region.take_first(&mut packet).ok().flatten()?;
+            let (start, len) = (segment.start(), segment.len());
+            let options = if segment.continues() { XDP_PKT_CONTD } else { 0 };
+            let addr = umem.lend(segment.into_frame(), queued) + u64::from(start);
+            Some(Descriptor { addr, len, options })
+        });
+        // There is room, and a room that was seen does not shrink.
+        pushed.map_or_else(|corrupt| Err(PushError::Corrupt(packet, corrupt)), |_| Ok(()))
+    }
+
+    /// How many segments a packet may have; 1 unless the socket sends packets of several.
+    #[inline]
+    pub fn segments_max(&self) -> u32 {
+        self.segments_max
     }
 
     /// The cursor, for addresses whose frames have been written down.
