@@ -33,9 +33,9 @@ pub use completion::{Completed, CompletionRing};
 pub use consumer::{ConsumerRing, Taken};
 pub use fill::FillRing;
 #[cfg(loom)]
-pub use kernel::{KernelSide, Outgoing};
+pub use kernel::{Addresses, KernelSide, Outgoing};
 #[cfg(all(feature = "simulator", not(loom)))]
-pub(crate) use kernel::{KernelSide, Outgoing};
+pub(crate) use kernel::{Addresses, KernelSide, Outgoing};
 pub use lane::{LaneRings, PeerRings, RingSizes};
 pub(crate) use memory::RingMemory;
 #[cfg(all(target_os = "linux", not(loom)))]

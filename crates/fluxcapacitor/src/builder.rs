@@ -1,6 +1,6 @@
 //! From the name of an interface to a socket.
 
-use fluxcapacitor_core::backend::{Backend, BindMode};
+use fluxcapacitor_core::backend::{Backend, BindMode, SEGMENTS_MAX};
 use fluxcapacitor_core::lane::{self, LaneOptions, OpenLane};
 use fluxcapacitor_core::{Error, Result};
 
@@ -68,6 +68,7 @@ pub struct FluxBuilder {
     attach: Attach,
     program: XdpProgram,
     need_wakeup: bool,
+    multi_buffer: bool,
     busy_poll: Option<BusyPoll>,
 }
 
@@ -87,6 +88,7 @@ impl FluxBuilder {
             attach: Attach::Auto,
             program: XdpProgram::default(),
             need_wakeup: true,
+            multi_buffer: false,
             busy_poll: None,
         }
     }
@@ -174,6 +176,18 @@ impl FluxBuilder {
         self
     }
 
+    /// Whether a packet may have several frames, as jumbo frames do; off by default. It takes Linux 6.6, and
+    /// without copies a driver that says so.
+    ///
+    /// Packets are then received by [`RxRing::receive_whole`](crate::ring::RxRing::receive_whole) and sent by
+    /// [`TxRing::push_chain`](crate::ring::TxRing::push_chain); what moves single frames does not take them. An
+    /// XDP program of your own sees the first part of a packet only.
+    #[doc(alias = "XDP_USE_SG")]
+    pub fn multi_buffer(mut self, on: bool) -> Self {
+        self.multi_buffer = on;
+        self
+    }
+
     /// Has the kernel poll the queue from our system calls; off by default.
     pub fn busy_poll(mut self, busy_poll: BusyPoll) -> Self {
         self.busy_poll = Some(busy_poll);
@@ -191,7 +205,9 @@ impl FluxBuilder {
         let reserve = self.rings.tx.min(layout.frames() / 2);
 
         let (umem, mut pool) = UmemRegion::new(layout, self.pages)?;
-        let hook = port.attach(self.attach, &self.program)?;
+        let takes_chains = self.multi_buffer || self.program.is_multi_buffer();
+        let program = self.program.clone().multi_buffer(takes_chains);
+        let hook = port.attach(self.attach, &program)?;
         let (lane, why_copied) = self.open_lane(&port, hook.mode(), &umem, &mut pool, reserve)?;
         let OpenLane { rings, socket } = lane;
 
@@ -209,6 +225,8 @@ impl FluxBuilder {
             need_wakeup: self.need_wakeup,
             busy_poll: self.grant_busy_poll(&*socket)?,
             tx_budget: self.grant_tx_budget(&*socket)?,
+            multi_buffer: self.multi_buffer,
+            segments_max: socket.segments_max(),
             frames: layout.frames(),
             frame_size: layout.frame_size(),
             headroom: layout.headroom(),
@@ -238,7 +256,9 @@ impl FluxBuilder {
         let frames = self.frames.unwrap_or(self.rings.fill + self.rings.tx);
         let layout = Layout::new(self.frame_size, frames, self.headroom)?;
         let longest = port.mtu.saturating_add(ETHERNET_OVERHEAD);
-        if longest > layout.packet_max() {
+        if self.multi_buffer {
+            self.check_segments(port.mtu, longest.div_ceil(layout.packet_max()))?;
+        } else if longest > layout.packet_max() {
             let unused = self.frame_size - layout.packet_max();
             let fits = FRAME_SIZE_MAX - unused;
             let mut what_fits = if longest <= fits {
@@ -250,6 +270,7 @@ impl FluxBuilder {
                     "take frames of {FRAME_SIZE_MAX} bytes and set the MTU to {mtu} or less ({by})"
                 )
             };
+            what_fits.push_str(", or ask for multi_buffer");
             if self.headroom > 0 {
                 what_fits.push_str(", or ask for less headroom");
             }
@@ -264,6 +285,21 @@ impl FluxBuilder {
             ));
         }
         Ok(layout)
+    }
+
+    /// Whether packets of so many segments can be received and sent.
+    fn check_segments(&self, mtu: u32, segments: u32) -> Result<()> {
+        let RingSizes { fill, rx, tx, completion } = self.rings;
+        let most = [fill, rx, tx, completion].into_iter().fold(SEGMENTS_MAX, u32::min);
+        if segments <= most {
+            return Ok(());
+        }
+        let why = format!(
+            "packets of MTU {mtu} take up to {segments} frames, and {most} are the most (a packet has \
+             {SEGMENTS_MAX} at most, and has to fit the rings): take larger frames, less headroom or \
+             larger rings, or set a smaller MTU"
+        );
+        Err(Error::invalid("frame size", self.frame_size, why))
     }
 
     /// The ladder: zero-copy by force, then copying by force, each with a fresh socket; with what the
@@ -283,7 +319,15 @@ impl FluxBuilder {
                 driver: &port.driver,
                 queue: self.queue,
                 sizes: self.rings,
-                mode: BindMode { zero_copy, need_wakeup: self.need_wakeup },
+                mode: BindMode {
+                    zero_copy,
+                    need_wakeup: self.need_wakeup,
+                    segments_max: match (self.multi_buffer, zero_copy) {
+                        (false, _) => 1,
+                        (true, true) => port.zero_copy_segments_max,
+                        (true, false) => SEGMENTS_MAX,
+                    },
+                },
                 share: None,
                 tx_reserve,
             };
@@ -292,7 +336,7 @@ impl FluxBuilder {
         if self.zero_copy == ZeroCopy::Forbid {
             return Ok((open(false)?, None));
         }
-        let refusal = no_zero_copy(port, attached, umem.layout());
+        let refusal = no_zero_copy(port, attached, umem.layout(), self.multi_buffer);
         match refusal.map_or_else(|| open(true), Err) {
             Ok(lane) => Ok((lane, None)),
             Err(Error::NoZeroCopy { why, .. }) if self.zero_copy == ZeroCopy::Prefer => {
@@ -329,16 +373,29 @@ impl FluxBuilder {
 }
 
 /// Why there can be no zero-copy, as far as it can be known without trying.
-fn no_zero_copy(port: &Port, attached: AttachMode, layout: Layout) -> Option<Error> {
+fn no_zero_copy(
+    port: &Port,
+    attached: AttachMode,
+    layout: Layout,
+    multi_buffer: bool,
+) -> Option<Error> {
     // Drivers receive into whole cache lines: `xsk_pool_get_rx_frame_size` rounded down to 128.
     let receivable = layout.packet_max() & !127;
     let longest = port.mtu.saturating_add(ETHERNET_OVERHEAD);
+    let most = port.zero_copy_segments_max;
     let why = if attached == AttachMode::Generic {
         // The driver would fill the ring for packets that the stack then copies out of it.
         "the XDP program runs in generic mode".to_owned()
     } else if port.refuses_zero_copy {
         "the driver does not offer it (xsk-zerocopy is not among its XDP features)".to_owned()
-    } else if longest > receivable {
+    } else if multi_buffer && most < 2 {
+        "the driver does not offer it for packets of several segments (xdp-zc-max-segs)".to_owned()
+    } else if multi_buffer && longest.div_ceil(receivable.max(1)) > most {
+        format!(
+            "packets of MTU {} take more than the {most} segments of {receivable} bytes that the driver can use",
+            port.mtu
+        )
+    } else if longest > receivable && !multi_buffer {
         format!(
             "packets of MTU {} do not fit the {receivable} bytes that drivers can use",
             port.mtu

@@ -358,3 +358,61 @@ fn what_was_granted_is_said_and_why_not_more() {
         "{line}"
     );
 }
+
+#[test]
+fn jumbo_frames_are_echoed_native_and_generic() {
+    for (attach, mode) in
+        [(Attach::Native, AttachMode::Native), (Attach::Generic, AttachMode::Generic)]
+    {
+        let Some(pair) = pair(1) else { return };
+        pair.a().set_mtu(9000).unwrap();
+        pair.b().set_mtu(9000).unwrap();
+        let peer = PacketSocket::open(pair.a()).unwrap();
+        let mut raw = open(pair.b(), |builder| builder.attach(attach).multi_buffer(true)).unwrap();
+        let granted = raw.granted();
+        assert_eq!((granted.attach, granted.segments_max), (Some(mode), 17), "{granted}");
+        assert!(granted.multi_buffer);
+
+        let mut buffer = vec![0; 16384];
+        for number in 0..200u32 {
+            let mut sent = packet(pair.a(), pair.b(), number);
+            sent.extend((number..).flat_map(u32::to_be_bytes).take(number as usize * 38));
+            peer.send(&sent).unwrap();
+            assert_eq!(raw.wait(Interest::Rx, SECOND).unwrap(), Waited::Ready, "{number}");
+            let mut whole = raw.rx.receive_whole(64).unwrap();
+            let mut chain = whole.next().expect("a packet");
+            assert!(whole.next().is_none());
+            drop(whole);
+            assert_eq!(chain.segments(), (sent.len() as u32).div_ceil(1792));
+            let bytes: Vec<u8> = raw.umem.slices(&chain).unwrap().flatten().copied().collect();
+            assert!(bytes == sent, "{mode}, {number}");
+
+            // Back with another first and last byte.
+            let mut slices = raw.umem.slices_mut(&mut chain).unwrap();
+            slices.next().unwrap()[..6].copy_from_slice(&pair.a().mac());
+            *slices.last().unwrap_or(&mut [0]).last_mut().unwrap() = 7;
+            raw.tx.push_chain(chain).unwrap();
+            raw.flush().unwrap();
+            raw.reclaim().unwrap();
+            raw.refill().unwrap();
+            let len = peer.recv(&mut buffer, SECOND).unwrap().expect("its echo");
+            assert_eq!(len, sent.len());
+            assert_eq!(buffer[..6], pair.a().mac());
+            assert_eq!(buffer[6..len - 1], sent[6..len - 1]);
+            if len > 1792 {
+                assert_eq!(buffer[len - 1], 7);
+            }
+        }
+        raw.reclaim().unwrap();
+        conserved(&raw);
+        assert_eq!(raw.statistics().unwrap().tx_invalid_descs, 0);
+    }
+}
+
+#[test]
+fn what_is_longer_than_the_link_takes_is_not_fit_for_a_chain() {
+    let Some(pair) = pair(1) else { return };
+    pair.b().set_mtu(65535).unwrap();
+    let refused = open(pair.b(), |builder| builder.multi_buffer(true)).unwrap_err();
+    assert!(refused.to_string().contains("37 frames, and 17 are the most"), "{refused}");
+}

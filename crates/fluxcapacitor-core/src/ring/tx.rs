@@ -184,6 +184,18 @@ impl TxRing {
         matches!(self.ring.push(descriptor), Ok(Ok(())))
     }
 
+    /// Pushes a segment with whatever options, by the ledger but past the checks, if there is room: for tests of
+    /// what the kernel does with packets that no safe code can submit.
+    #[cfg(fluxcap_doors)]
+    pub fn forge_segment(&mut self, segment: Segment, options: u32) -> bool {
+        if !self.ring.room(1).is_ok_and(|room| room > 0) {
+            return false;
+        }
+        let (start, len) = (segment.start(), segment.len());
+        let addr = self.lane.umem().frames().lend(segment.into_frame(), self.queued);
+        self.forge(Descriptor { addr: addr + u64::from(start), len, options })
+    }
+
     /// Shows the kernel everything pushed so far.
     #[inline]
     pub fn publish(&mut self) {
