@@ -148,9 +148,10 @@ impl KernelSide {
     pub fn deliver_cut(&mut self, packet: &[u8]) -> bool {
         let cuts = packet.chunks(self.receivable());
         let count = cuts.len() as u32;
-        // `xp_can_alloc`.
+        // `xp_can_alloc`, `xskq_cons_nb_entries`: the user's index is looked at when there are not enough.
         let wanted = count.saturating_sub(self.free.len() as u32);
-        let there = if wanted == 0 { 0 } else { self.peer.fill.ready().unwrap_or(0) };
+        let known = self.peer.fill.known();
+        let there = if known >= wanted { known } else { self.peer.fill.look().unwrap_or(0) };
         if there < wanted {
             self.statistics.rx_fill_ring_empty_descs += u64::from(there == 0);
             self.statistics.rx_dropped += 1;
