@@ -89,8 +89,17 @@ impl Granted {
             .then(|| format!("no packets yet: {0} is down (`ip link set {0} up`)", self.interface));
         let copied = self.why_copied.as_ref().map(|why| format!("copied: {why}"));
         let generic = self.why_not_native.as_ref().map(|why| format!("not native: {why}"));
+        // Their peers' stacks hand over what a card would cut; in native mode veth has it cut before.
+        let may_be_long = self.attach == Some(AttachMode::Generic)
+            && !self.multi_buffer
+            && ["veth", "tun", "none"].contains(&self.driver.as_str());
+        let long = may_be_long.then(|| {
+            "no packets longer than a frame: the other end's TCP sends such, uncut, which are dropped \
+             and counted (ask for multi_buffer, or switch its segmentation offloads off)"
+                .to_owned()
+        });
         let pages = self.pages.why_not.clone();
-        [down, copied, generic, pages, busy_poll].into_iter().flatten()
+        [down, copied, generic, long, pages, busy_poll].into_iter().flatten()
     }
 }
 
