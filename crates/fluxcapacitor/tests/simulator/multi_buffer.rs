@@ -3,7 +3,7 @@
 use fluxcapacitor::builder::ZeroCopy;
 use fluxcapacitor::hook::{Attach, AttachMode};
 use fluxcapacitor::raw::{Interest, Kick, Statistics, Waited};
-use fluxcapacitor::simulator::control::{Nic, Profile};
+use fluxcapacitor::simulator::control::{Fault, Nic, Profile, Rule};
 use fluxcapacitor::{Error, FluxBuilder, FluxRaw};
 
 use crate::bench::{Bench, PROFILES, SECOND, conserved};
@@ -185,4 +185,31 @@ fn what_cannot_be_is_refused() {
     bench.b.set_mtu(65_535).unwrap();
     let refused = ask(|b| b.frame_size(4096));
     assert!(refused.to_string().contains("18 frames, and 17 are the most"), "{refused}");
+}
+
+#[test]
+fn no_frame_is_lost_to_forged_packets_without_an_end() {
+    let bench = jumbo(7, Profile::Copy);
+    let (mut a, mut b) = (open(&bench.a, |b| b), open(&bench.b, |b| b));
+    let strikes = bench.world.fault(Rule::new(Fault::Forge).one_in(3));
+    let mut came = 0;
+    for number in 0..400 {
+        send(&mut a, &[packet(number, 5000), packet(number, 60)]);
+        for packet in b.rx.receive_whole(64).unwrap() {
+            b.tx.push_chain(packet).unwrap();
+        }
+        b.flush().unwrap();
+        b.reclaim().unwrap();
+        b.refill().unwrap();
+        for packet in a.rx.receive_whole(64).unwrap() {
+            came += 1;
+            a.pool.give_chain(packet).unwrap();
+        }
+        a.refill().unwrap();
+        [&a, &b].into_iter().for_each(conserved);
+    }
+    let rejected = a.rx.rejected() + b.rx.rejected();
+    assert!(strikes.count() > 100 && rejected > 200, "{rejected}");
+    // What stood behind a descriptor that was to go on was taken for its end.
+    assert!((400..800).contains(&came), "{came} of 800");
 }
