@@ -134,7 +134,7 @@ fn a_pool_that_is_too_small_gives_no_part_of_a_packet() {
 #[test]
 fn what_is_of_another_umem_stays_out_of_a_chain() {
     let Bed { umem, mut pool, mut lane, .. } = Bed::new(0);
-    let Bed { umem: other, pool: mut others, .. } = Bed::new(0);
+    let Bed { umem: other, pool: mut others, lane: mut their_lane, .. } = Bed::new(0);
     let mut chain = pool.write(&bytes(4000)).unwrap();
     let foreign = other.write(others.take().unwrap(), &bytes(60)).unwrap();
     let NoChain(foreign) = umem.append(&mut chain, foreign).unwrap_err();
@@ -142,6 +142,9 @@ fn what_is_of_another_umem_stays_out_of_a_chain() {
     assert!(other.slices(&chain).is_err() && other.slices_mut(&mut chain).is_err());
     assert!(other.take_first(&mut chain).is_err());
     let chain = others.give_chain(chain).unwrap_err().0;
+    let refused = their_lane.tx.push_chain(chain).unwrap_err();
+    assert!(matches!(refused, PushError::Foreign(_)), "{refused}");
+    let chain = refused.into_inner();
     assert_eq!((chain.segments(), chain.len()), (2, 4000));
     let refused = lane.tx.push_chain(foreign.into()).unwrap_err();
     assert!(matches!(refused, PushError::Foreign(_)), "{refused}");

@@ -32,6 +32,18 @@ pub(super) fn at_most(items: &impl Iterator) -> u32 {
 }
 
 impl<T> PushError<T> {
+    /// The same, about something made of what was handed back.
+    pub(super) fn map<U>(self, make: impl FnOnce(T) -> U) -> PushError<U> {
+        match self {
+            Self::Full(inner) => PushError::Full(make(inner)),
+            Self::Foreign(inner) => PushError::Foreign(make(inner)),
+            Self::Empty(inner) => PushError::Empty(make(inner)),
+            Self::Continued(inner) => PushError::Continued(make(inner)),
+            Self::TooManySegments(inner) => PushError::TooManySegments(make(inner)),
+            Self::Corrupt(inner, corrupt) => PushError::Corrupt(make(inner), corrupt),
+        }
+    }
+
     /// What was handed back.
     pub fn into_inner(self) -> T {
         match self {

@@ -129,7 +129,15 @@ impl TxRing {
     /// # Errors
     /// [`PushError`] with the packet, all of it.
     #[inline]
-    pub fn push_chain(&mut self, mut packet: Chain) -> Result<(), PushError<Chain>> {
+    pub fn push_chain(&mut self, packet: Chain) -> Result<(), PushError<Chain>> {
+        match packet.into_segment() {
+            // As most are.
+            Ok(segment) => self.push(segment).map_err(|refused| refused.map(Chain::from)),
+            Err(packet) => self.push_segments(packet),
+        }
+    }
+
+    fn push_segments(&mut self, mut packet: Chain) -> Result<(), PushError<Chain>> {
         let (region, queued) = (self.lane.umem(), self.queued);
         let umem = region.frames();
         let segments = packet.segments();

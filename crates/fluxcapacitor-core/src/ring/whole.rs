@@ -61,31 +61,38 @@ impl<'r> WholePackets<'r> {
         Self { ring, region, umem, received, kept, rejected, left: max, has_taken: false }
     }
 
+    /// The next packet, if it has one segment, as most have; else the first descriptor of what is there.
     #[inline]
-    fn packet(&mut self) -> Next {
+    fn linear(&mut self) -> Result<Chain, Option<Descriptor>> {
+        if self.kept.is_discarding || self.ring.known() == 0 {
+            return Err(None);
+        }
+        let first = self.ring.peek(0);
+        if first.options & XDP_PKT_CONTD != 0 {
+            return Err(Some(first));
+        }
+        let claim = self.umem.claim(first.addr, u64::from(first.len), self.received);
+        let claim = claim.ok_or(Some(first))?;
+        self.take(1);
+        Ok(claim.into_segment(false).into())
+    }
+
+    /// What is not a packet of one segment.
+    #[inline(never)]
+    fn other(&mut self, first: Option<Descriptor>) -> Next {
         if self.kept.is_discarding && !self.discard() {
             return Next::NotYet;
         }
-        let ready = self.ring.known();
-        if ready == 0 {
-            return Next::NotYet;
-        }
-        // Most packets have one segment.
-        let Descriptor { addr, len, options } = self.ring.peek(0);
-        if options & XDP_PKT_CONTD != 0 {
-            return self.chain(Descriptor { addr, len, options }, ready);
-        }
-        self.take(1);
-        match self.umem.claim(addr, u64::from(len), self.received) {
-            Some(claim) => Next::Packet(claim.into_segment(false).into()),
-            None => {
-                *self.rejected += 1;
-                Next::Rejected
+        match self.ring.known() {
+            0 => Next::NotYet,
+            ready => {
+                let first = first.unwrap_or_else(|| self.ring.peek(0));
+                self.chain(first, ready)
             }
         }
     }
 
-    /// A packet of several segments, of which this is the first.
+    /// A packet of one or several segments, of which this is the first.
     fn chain(&mut self, first: Descriptor, ready: u32) -> Next {
         // A packet that fills the ring, and has no end there, has none.
         let most = self.kept.segments_max.min(self.ring.size());
@@ -176,7 +183,14 @@ impl Iterator for WholePackets<'_> {
     #[inline]
     fn next(&mut self) -> Option<Chain> {
         while self.left > 0 {
-            match self.packet() {
+            let first = match self.linear() {
+                Ok(packet) => {
+                    self.left -= 1;
+                    return Some(packet);
+                }
+                Err(first) => first,
+            };
+            match self.other(first) {
                 Next::Packet(chain) => {
                     self.left -= 1;
                     return Some(chain);
