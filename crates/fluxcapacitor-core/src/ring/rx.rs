@@ -32,7 +32,8 @@ impl RxRing {
         self.whole.segments_max = most;
     }
 
-    /// Receives up to `max` packets; none if there are none.
+    /// Receives up to `max` packets; none if there are none. Of a packet that goes on in further descriptors, each
+    /// is one by itself ([`Segment::continues`]); [`RxRing::receive_whole`] puts them together.
     ///
     /// Packets that are not taken out of the batch stay in the ring. A batch that is forgotten
     /// (`mem::forget`) loses their frames; so does a loop over it that is left with a packet in hand,

@@ -1,8 +1,8 @@
 //! The region itself: bytes, layout, ledger and lanes.
 //!
 //! # Safety
-//! Owns `[one-token]`: the bytes of a frame are reached only through its one [`Frame`], borrowed
-//! shared for `&[u8]`, exclusively for `&mut [u8]`. While a token exists, its frame is with the user,
+//! Owns `[one-token]`: the bytes of a frame are reached only through its one [`Frame`], or the chain that this
+//! is part of (`slices`), borrowed shared for `&[u8]`, exclusively for `&mut [u8]`. While a token exists, its frame is with the user,
 //! and the kernel, which is trusted in this, writes only into frames that it holds.
 #![allow(unsafe_code)]
 
