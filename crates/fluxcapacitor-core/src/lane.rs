@@ -260,3 +260,35 @@ impl From<Refusal> for io::Error {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// What `EINVAL` means, by how the bind was to be.
+    fn invalid(zero_copy: bool, segments_max: u32) -> Error {
+        let options = LaneOptions {
+            port: Port::Kernel { ifindex: 1 },
+            interface: "eth0",
+            driver: "some",
+            queue: 0,
+            sizes: RingSizes::default(),
+            mode: BindMode { zero_copy, need_wakeup: true, segments_max },
+            share: None,
+            tx_reserve: 0,
+        };
+        bind_error(Refusal::Invalid, &options)
+    }
+
+    #[test]
+    fn a_kernel_that_knows_no_segments_says_so_by_einval() {
+        assert!(matches!(invalid(false, 17), Error::Unsupported { since: "6.6", .. }));
+        assert!(matches!(invalid(false, 1), Error::Sys { .. }));
+        let why = |error| match error {
+            Error::NoZeroCopy { why, .. } => why,
+            error => panic!("{error}"),
+        };
+        assert!(why(invalid(true, 8)).contains("older than 6.6"));
+        assert!(!why(invalid(true, 1)).contains("6.6"));
+    }
+}
