@@ -240,9 +240,9 @@ fn a_simulated_kernel_completes_what_was_queued() {
         let peer = {
             let bytes = bytes.clone();
             thread::spawn(move || {
-                if let Outgoing::Packet(addr) = kernel.take_packet(&mut Vec::new()) {
+                if let Outgoing::Packet(addrs) = kernel.take_packet(&mut Vec::new()) {
                     bytes.touch(0);
-                    kernel.complete(addr);
+                    addrs.into_iter().for_each(|addr| kernel.complete(addr));
                 }
             })
         };

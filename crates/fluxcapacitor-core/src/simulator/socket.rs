@@ -73,6 +73,11 @@ impl Socket {
         }
     }
 
+    /// Whether packets may have several segments (`xs->sg`).
+    pub(super) fn is_multi_buffer(&self) -> bool {
+        self.bound.is_some_and(|mode| mode.segments_max > 1)
+    }
+
     /// `xsk_rcv_check`.
     pub(super) fn is_bound_to(&self, nic: NicId, queue: u32) -> bool {
         self.bound.is_some() && (self.nic, self.queue) == (nic, queue)
@@ -255,6 +260,10 @@ impl Backend for SimSocket {
         self.with(|socket| socket.is_zero_copy())
     }
 
+    fn segments_max(&self) -> u32 {
+        self.with(|socket| socket.bound.map_or(1, |mode| mode.segments_max)).unwrap_or(1)
+    }
+
     /// There is none: nobody polls but the world.
     fn napi_id(&self) -> Result<Option<u32>> {
         Ok(None)
@@ -334,7 +343,8 @@ impl Unbound for SimSocket {
             if queue.socket.is_some() || now < queue.busy_until {
                 return Err(Refusal::Busy);
             }
-            if mode.zero_copy && profile != Profile::ZeroCopy {
+            // No driver that is modelled takes packets of several segments without copies.
+            if mode.zero_copy && (profile != Profile::ZeroCopy || mode.segments_max > 1) {
                 return Err(Refusal::NotSupported);
             }
             queue.socket = Some(self.id);
