@@ -62,6 +62,7 @@ pub mod raw;
 pub mod simulator;
 pub mod stats;
 pub mod system;
+mod trace;
 
 pub use builder::FluxBuilder;
 pub use engine::{EngineHandle, FluxEngine, PacketBatch};

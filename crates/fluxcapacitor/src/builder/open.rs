@@ -12,6 +12,7 @@ use crate::granted::{BusyPollGrant, Granted};
 use crate::hook::{AttachMode, Hook};
 use crate::port::Port;
 use crate::raw::{Device, Group, Lane};
+use crate::trace;
 use crate::umem::{FramePool, Layout, UmemRegion};
 
 /// Packets per system call in copy mode, where that can be chosen: eight times the kernel's own, and a
@@ -169,7 +170,8 @@ impl Rung<'_> {
             headroom: self.layout.headroom(),
             rings: self.builder.rings,
         };
-        let device = Device::new(Some(Arc::clone(hook)), self.queue, socket);
+        trace::opened(&granted);
+        let device = Device::new(Some(Arc::clone(hook)), port.name.clone(), self.queue, socket);
         Ok(Lane { device, rings, granted })
     }
 }

@@ -15,6 +15,7 @@ use crate::raw::{Device, Interest, Waited};
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a simulated world is left alone at first, and at most, while nobody is there for whom its time moves.
+#[cfg(feature = "simulator")]
 const SIMULATED: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
 
 /// What wakes a task when packets come.
