@@ -138,13 +138,12 @@ fn try_open(
     if options.share.is_some_and(|first| first.umem().id() != umem.id()) {
         return Err(Error::Foreign);
     }
-    let own_umem = options.share.is_none();
     match options.port {
         #[cfg(target_os = "linux")]
         Port::Kernel { ifindex } => {
             let made = sys::socket::XdpSocket::open(
                 umem,
-                own_umem,
+                options.share.is_none(),
                 ifindex,
                 options.queue,
                 options.sizes,

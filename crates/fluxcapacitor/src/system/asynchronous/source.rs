@@ -12,6 +12,7 @@ use super::Timer;
 use crate::raw::{Device, Interest, Waited};
 
 /// How often the link of a socket is looked at: the kernel does not tell that it is lost.
+#[cfg(unix)]
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a simulated world is left alone at first, and at most, while nobody is there for whom its time moves.
