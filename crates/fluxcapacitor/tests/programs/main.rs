@@ -1,0 +1,12 @@
+//! The programs of `examples/`, each against real clients in network namespaces, and each against itself on the
+//! simulator.
+//!
+//! Without root, what needs namespaces says that it was skipped; with `FLUXCAP_REQUIRE_KERNEL=1` it fails instead.
+
+mod program;
+mod simulated;
+#[cfg(target_os = "linux")]
+mod support;
+
+#[cfg(target_os = "linux")]
+mod responder;
