@@ -4,9 +4,16 @@
 //! Without root, what needs namespaces says that it was skipped; with `FLUXCAP_REQUIRE_KERNEL=1` it fails instead.
 
 mod program;
+#[path = "../../examples/firewall/rule.rs"]
+mod rule;
+mod rules;
 mod simulated;
 #[cfg(target_os = "linux")]
 mod support;
 
+#[cfg(target_os = "linux")]
+mod bridge;
+#[cfg(target_os = "linux")]
+mod firewall;
 #[cfg(target_os = "linux")]
 mod responder;

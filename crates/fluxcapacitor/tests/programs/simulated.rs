@@ -43,6 +43,49 @@ fn is_called_as_all_are(example: &str) {
 }
 
 #[test]
+fn bridge() {
+    is_called_as_all_are("bridge");
+    refuses("bridge", &["--interface", "a"], "--interface is wanted 2 times, and given 1 times");
+    plays(
+        "bridge",
+        &[],
+        &["total: 200 received, 200 sent, 0 kept, 0 dropped", "100 checksums completed"],
+    );
+}
+
+#[test]
+fn firewall() {
+    is_called_as_all_are("firewall");
+    let two = ["--interface", "a", "--interface", "b"];
+    refuses("firewall", &two, "without a --allow, nothing would pass");
+    let denied = [&two[..], &["--deny", "any"]].concat();
+    refuses("firewall", &denied, "without a --allow, nothing would pass");
+    for (rule, why) in [
+        ("", "`` is neither a prefix nor a protocol"),
+        ("tcpp:23", "`tcpp:23` is neither a prefix nor a protocol"),
+        ("10.9.0/24", "`10.9.0/24` is neither a prefix nor a protocol"),
+        ("10.9.0.0/33", "a prefix of 10.9.0.0 has 0 to 32 bits, not `33`"),
+        ("fd09::/129", "a prefix of fd09:: has 0 to 128 bits, not `129`"),
+        ("tcp:70000", "a port is a number from 0 to 65535, not `70000`"),
+        ("icmp:3", "icmp has no ports"),
+        ("tcp,udp", "a rule has one protocol"),
+        ("10.9.0.1,10.9.0.2", "a rule has one prefix"),
+    ] {
+        let says = format!("--deny {rule}: {why}");
+        refuses("firewall", &[&two[..], &["--deny", rule]].concat(), &says);
+    }
+    plays(
+        "firewall",
+        &[],
+        &[
+            "total: 200 received, 80 sent, 0 kept, 120 dropped (0 unsettled, 120 discarded,",
+            "80 packets: deny udp:23\n40 packets: allow 10.9.0.0/24\n40 packets: deny any\n",
+            "0 packets: fit no rule, denied\n40 packets: ARP\n",
+        ],
+    );
+}
+
+#[test]
 fn responder() {
     is_called_as_all_are("responder");
     refuses("responder", &["--interface", "a", "--interface", "b"], "wanted 1 times, and given 2");

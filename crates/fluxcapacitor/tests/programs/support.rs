@@ -46,6 +46,16 @@ impl Running {
     /// Interrupts it, and gives what it has printed then, the counters.
     pub fn end(self) -> String {
         self.0.interrupt().unwrap();
+        self.ended()
+    }
+
+    /// The same, by SIGTERM.
+    pub fn terminate(self) -> String {
+        self.0.terminate().unwrap();
+        self.ended()
+    }
+
+    fn ended(self) -> String {
         let ended = self.0.wait(PATIENCE).unwrap();
         assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
         String::from_utf8(ended.stdout).unwrap()
