@@ -67,6 +67,22 @@ pub enum TestbedError {
         /// Length of the buffer in bytes.
         buffer_len: usize,
     },
+    /// A program could not be started.
+    NoProgram {
+        /// The program.
+        program: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// A program did not end in time, and was killed.
+    NotEnded {
+        /// The program.
+        program: String,
+        /// How long it was waited for.
+        waited: Duration,
+        /// What it had said by then, output and error output.
+        said: String,
+    },
     /// Any other refused system call or netlink request.
     Sys {
         /// The call or request.
@@ -152,6 +168,14 @@ impl fmt::Display for TestbedError {
                 "a frame of {frame_len} bytes arrived, but the buffer holds {buffer_len}; use a larger buffer, or \
                  turn segmentation offload off at the sender"
             ),
+            Self::NoProgram { program, source } => {
+                write!(f, "`{program}` could not be started ({source}); is it installed?")
+            }
+            Self::NotEnded { program, waited, said } => write!(
+                f,
+                "`{program}` had not ended after {} ms and was killed; it had said: {said:?}",
+                waited.as_millis()
+            ),
             Self::Sys { call, source } => write!(f, "{call} failed: {source}"),
         }
     }
@@ -162,6 +186,7 @@ impl error::Error for TestbedError {
         match self {
             Self::NotPermitted { source, .. }
             | Self::Feature { source, .. }
+            | Self::NoProgram { source, .. }
             | Self::Sys { source, .. } => Some(source),
             _ => None,
         }
@@ -175,12 +200,12 @@ impl From<TestbedError> for io::Error {
             TestbedError::Invalid { .. } => io::ErrorKind::InvalidInput,
             TestbedError::Exists { .. } => io::ErrorKind::AlreadyExists,
             TestbedError::Gone { .. } => io::ErrorKind::NotFound,
-            TestbedError::NotUp { .. } => io::ErrorKind::TimedOut,
+            TestbedError::NotUp { .. } | TestbedError::NotEnded { .. } => io::ErrorKind::TimedOut,
             TestbedError::Ipv6Disabled { .. } => io::ErrorKind::Unsupported,
             TestbedError::FrameTooLong { .. } => io::ErrorKind::InvalidData,
-            TestbedError::Feature { source, .. } | TestbedError::Sys { source, .. } => {
-                source.kind()
-            }
+            TestbedError::Feature { source, .. }
+            | TestbedError::NoProgram { source, .. }
+            | TestbedError::Sys { source, .. } => source.kind(),
         };
         Self::new(kind, error)
     }

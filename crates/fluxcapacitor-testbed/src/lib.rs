@@ -1,7 +1,7 @@
 //! Network namespaces and veth pairs, made and removed by guards.
 //!
-//! For tests, benches and demonstrations that need a real kernel and must leave nothing behind. Everything is done
-//! in process over netlink; no command is run and nothing is written below `/run`.
+//! For tests, benches and demonstrations that need a real kernel and must leave nothing behind. Links and addresses
+//! are made in process over netlink; no command is run for them and nothing is written below `/run`.
 //!
 //! **Namespaces are anonymous**: file descriptors and threads alone hold them, so the kernel removes them, with
 //! every link inside, when the process ends, however it ends.
@@ -41,6 +41,8 @@
 //! | `namespace` | `NetNs`: a network namespace, and threads inside it |
 //! | `veth` | `VethPair` and its two `End`s: addresses, counters, offloads |
 //! | `packet_socket` | `PacketSocket`: raw Ethernet frames in and out of one end |
+//! | `process` | `Process`: a program that runs inside a namespace |
+//! | `http` | `HttpServer`: a small web server inside a namespace |
 //! | `permission` | `permitted`: may this process do any of this? |
 //! | `error` | `TestbedError` |
 //!
@@ -51,11 +53,15 @@
 #[cfg(target_os = "linux")]
 pub mod error;
 #[cfg(target_os = "linux")]
+pub mod http;
+#[cfg(target_os = "linux")]
 pub mod namespace;
 #[cfg(target_os = "linux")]
 pub mod packet_socket;
 #[cfg(target_os = "linux")]
 pub mod permission;
+#[cfg(target_os = "linux")]
+pub mod process;
 #[cfg(target_os = "linux")]
 pub mod veth;
 
@@ -68,8 +74,10 @@ mod netlink;
 #[doc(inline)]
 pub use crate::{
     error::TestbedError,
+    http::HttpServer,
     namespace::{NetNs, NetNsBuilder},
     packet_socket::PacketSocket,
     permission::permitted,
+    process::{Ended, Process},
     veth::{Counters, End, LINK_NAME_PREFIX, Queues, VethBuilder, VethPair},
 };

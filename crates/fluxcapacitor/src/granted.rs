@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::hook::AttachMode;
+use crate::proto::MacAddr;
 use crate::ring::RingSizes;
 use crate::umem::{GrantedPages, PageSize};
 
@@ -16,6 +17,8 @@ pub struct Granted {
     pub interface: String,
     /// Its driver, as ethtool names it.
     pub driver: String,
+    /// Its hardware address, if it has one of six bytes: what packets that it sends come from.
+    pub mac: Option<MacAddr>,
     /// The interface's MTU when the queue was opened, in bytes: the longest packet has 14 more.
     pub mtu: u32,
     /// Whether the interface was up when the queue was opened.

@@ -11,6 +11,7 @@ use fluxcapacitor_core::sys::netdev::{Interface, XdpFeatures};
 use fluxcapacitor_core::{Error, Result};
 
 use crate::hook::{Attach, Hook, XdpProgram};
+use crate::proto::MacAddr;
 
 /// What names of simulated interfaces begin with.
 const SIMULATED: &str = "sim:";
@@ -20,6 +21,8 @@ const SIMULATED: &str = "sim:";
 pub(crate) struct Port {
     pub(crate) name: String,
     pub(crate) driver: String,
+    /// Its hardware address.
+    pub(crate) mac: Option<MacAddr>,
     /// Longest packet in bytes, without the Ethernet header.
     pub(crate) mtu: u32,
     pub(crate) queues: u32,
@@ -59,6 +62,7 @@ impl Port {
         Ok(Self {
             name: name.to_owned(),
             driver: crate::hook::driver(&found),
+            mac: found.mac.map(MacAddr::new),
             mtu: found.mtu,
             queues: found.queue_count(),
             is_up: found.is_up,
@@ -83,6 +87,7 @@ impl Port {
         Ok(Self {
             name: name.to_owned(),
             driver: "simulator".to_owned(),
+            mac: Some(MacAddr::new(nic.mac())),
             mtu: facts.mtu,
             queues: facts.queues,
             is_up: facts.is_up,

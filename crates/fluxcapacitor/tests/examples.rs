@@ -3,9 +3,7 @@
 //! Without root each test says that it was skipped; with `FLUXCAP_REQUIRE_KERNEL=1` it fails instead.
 #![cfg(target_os = "linux")]
 
-use std::env;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,6 +12,10 @@ use std::time::Duration;
 
 use fluxcapacitor::proto::MacAddr;
 use fluxcapacitor_testbed::{End, NetNs, PacketSocket, VethPair, permitted};
+use program::program;
+
+#[path = "programs/program.rs"]
+mod program;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -29,20 +31,6 @@ fn pair() -> Option<(VethPair, MutexGuard<'static, ()>)> {
         let (left, right) = (NetNs::new().unwrap(), NetNs::new().unwrap());
         (VethPair::create(&left, &right, 1).unwrap(), turn)
     })
-}
-
-/// The program, beside this one in the target directory: `cargo test` has built it.
-fn program(example: &str) -> PathBuf {
-    let tests = env::current_exe().unwrap();
-    let profile = tests.parent().and_then(|deps| deps.parent()).unwrap();
-    let program = profile.join("examples").join(example);
-    assert!(
-        program.exists(),
-        "there is no {}: `cargo build --examples` makes it, and so does `cargo test` unless it is told \
-         which tests",
-        program.display()
-    );
-    program
 }
 
 /// A running example; killed on drop.

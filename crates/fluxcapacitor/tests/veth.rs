@@ -348,6 +348,7 @@ fn what_was_granted_is_said_and_why_not_more() {
     let raw = open(pair.b(), |b| b.queue(2).busy_poll(busy_poll).pages(PageSize::Huge1G)).unwrap();
     let granted = raw.granted();
     assert_eq!((granted.driver.as_str(), granted.queue, granted.queues), ("veth", 2, 3));
+    assert_eq!(granted.mac.unwrap().octets(), pair.b().mac());
     assert!(!granted.zero_copy);
     assert!(granted.why_copied.as_deref().unwrap().contains("does not offer"), "{granted:?}");
     assert_eq!(granted.attach, Some(AttachMode::Native));

@@ -151,6 +151,7 @@ impl Rung<'_> {
         let granted = Granted {
             interface: port.name.clone(),
             driver: port.driver.clone(),
+            mac: port.mac,
             mtu: port.mtu,
             is_up: port.is_up,
             queue: self.queue,

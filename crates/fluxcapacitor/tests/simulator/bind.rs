@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fluxcapacitor::builder::ZeroCopy;
 use fluxcapacitor::hook::Attach;
+use fluxcapacitor::proto::MacAddr;
 use fluxcapacitor::simulator::control::{LinkConfig, NicConfig, Profile, World};
 use fluxcapacitor::{Error, FluxBuilder};
 
@@ -62,6 +63,7 @@ fn zero_copy_is_granted_by_nics_that_offer_it() {
     assert!(matches!(refused, Error::NoZeroCopy { .. }), "{refused}");
     let preferred = open(&copy);
     assert!(!preferred.granted().zero_copy);
+    assert_eq!(preferred.granted().mac, Some(MacAddr::new(copy.mac())));
     assert!(preferred.granted().why_copied.is_some());
 
     let zero_copy = |mode| FluxBuilder::new(zero.name()).zero_copy(mode);

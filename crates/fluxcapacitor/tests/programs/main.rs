@@ -1,0 +1,21 @@
+//! The programs of `examples/`, each against real clients in network namespaces, and each against itself on the
+//! simulator.
+//!
+//! Without root, what needs namespaces says that it was skipped; with `FLUXCAP_REQUIRE_KERNEL=1` it fails instead.
+
+mod program;
+#[path = "../../examples/firewall/rule.rs"]
+mod rule;
+mod rules;
+mod simulated;
+#[cfg(target_os = "linux")]
+mod support;
+
+#[cfg(target_os = "linux")]
+mod bridge;
+#[cfg(target_os = "linux")]
+mod firewall;
+#[cfg(target_os = "linux")]
+mod responder;
+#[cfg(target_os = "linux")]
+mod udp_echo;
