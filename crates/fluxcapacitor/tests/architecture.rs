@@ -11,11 +11,12 @@ use serde_json::Value;
 
 /// Crate, and what of ours it may import. Development dependencies may be any (they are not built for
 /// users), as long as they make no circle.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("fluxcapacitor-proto", &[]),
     ("fluxcapacitor-ebpf", &[]),
     ("fluxcapacitor-core", &[]),
     ("fluxcapacitor", &["fluxcapacitor-core", "fluxcapacitor-ebpf", "fluxcapacitor-proto"]),
+    ("fluxcapacitor-smoltcp", &["fluxcapacitor"]),
     ("fluxcapacitor-testbed", &[]),
     ("fluxcapacitor-cli", &["fluxcapacitor", "fluxcapacitor-testbed"]),
     (
