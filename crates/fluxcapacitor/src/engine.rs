@@ -140,7 +140,8 @@ impl FluxEngine {
         self
     }
 
-    /// How many frames may be missing in a fill ring before it is refilled; 64 by default.
+    /// How many frames may be missing in a fill ring before it is refilled; 64 by default, and never more than
+    /// half of the ring.
     #[must_use]
     pub fn low_water(mut self, frames: u32) -> Self {
         self.options.low_water = frames.max(1);

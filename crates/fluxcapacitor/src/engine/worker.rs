@@ -133,7 +133,7 @@ impl Worker {
                 sender.reclaim(spare)?;
             }
         }
-        if missing - posted >= low_water {
+        if half.is_low(missing - posted, low_water) {
             self.shared.take(Home::Rx, spare)?;
             posted += half.refill(spare, 0, missing - posted)?;
         }

@@ -29,6 +29,13 @@ impl RxHalf {
         Ok(self.fill.room()?.saturating_sub(self.rx.occupancy()))
     }
 
+    /// Whether so many missing frames are enough to post some: `low_water` of them, or half of a ring that is
+    /// too short for that many to be missing before there is none left.
+    #[inline]
+    pub(crate) fn is_low(&self, missing: u32, low_water: u32) -> bool {
+        missing >= low_water.min(self.fill.size() / 2).max(1)
+    }
+
     /// Posts up to `want` frames of the pool, but not its last `reserve`; says how many.
     #[inline]
     pub(crate) fn refill(&mut self, pool: &mut FramePool, reserve: u32, want: u32) -> Result<u32> {

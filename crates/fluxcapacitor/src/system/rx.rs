@@ -156,7 +156,7 @@ impl FluxRx {
     #[inline]
     fn refill(&mut self) -> Result<()> {
         let missing = self.half.missing()?;
-        if missing < LOW_WATER.min(self.half.fill.size()) {
+        if !self.half.is_low(missing, LOW_WATER) {
             return Ok(());
         }
         self.shared.take(Home::Rx, &mut self.pool)?;

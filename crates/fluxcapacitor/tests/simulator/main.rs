@@ -8,6 +8,7 @@ mod multi_buffer;
 mod pcap;
 mod program;
 mod queues;
+mod refill;
 mod statistics;
 mod traffic;
 mod worlds;
