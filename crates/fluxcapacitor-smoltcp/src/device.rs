@@ -121,7 +121,7 @@ impl FluxDevice {
             return Ok(Waited::Ready);
         }
         self.outgoing.flush()?;
-        if !self.outgoing.is_ready() {
+        if !self.outgoing.prepare()? {
             return self.wait_for_room(timeout);
         }
         if std::mem::take(&mut self.is_refused) {
@@ -135,8 +135,7 @@ impl FluxDevice {
         loop {
             let nap = left.min(NAP);
             let waited = self.outgoing.wait(nap)?;
-            self.outgoing.flush()?;
-            if self.outgoing.is_ready() {
+            if self.outgoing.prepare()? {
                 self.is_refused = false;
                 return Ok(Waited::Ready);
             }

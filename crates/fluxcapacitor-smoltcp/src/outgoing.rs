@@ -63,7 +63,7 @@ impl Outgoing {
         self.failed = Some(error);
     }
 
-    /// Whether there is a frame and a slot for a packet; flushes for it if need be. None once something went wrong.
+    /// As [`Outgoing::prepare`], for those who cannot be told of an error: it is kept, and there is no room any more.
     #[inline]
     pub(crate) fn is_ready(&mut self) -> bool {
         self.failed.is_none()
@@ -73,7 +73,8 @@ impl Outgoing {
             })
     }
 
-    fn prepare(&mut self) -> Result<bool> {
+    /// Whether there is a frame and a slot for a packet; flushes for it if need be.
+    pub(crate) fn prepare(&mut self) -> Result<bool> {
         if self.find()? {
             return Ok(true);
         }

@@ -186,6 +186,7 @@ fn an_interface_that_has_gone_is_told() {
             bench.one.poll(now);
         }
         let Station { device, .. } = &mut bench.one;
+        assert_eq!(device.transmit(Instant::ZERO).is_none(), poll_first);
         let error = device.wait(None, SECOND).unwrap_err();
         assert!(matches!(error, Error::LinkGone), "{error}");
     }

@@ -9,7 +9,7 @@ use smoltcp::iface::SocketHandle;
 use smoltcp::phy::Device;
 use smoltcp::time::{Duration as Delay, Instant};
 
-use crate::bench::{Bench, SECOND};
+use crate::bench::{Bench, LINK, SECOND};
 
 const NAP: Duration = Duration::from_millis(1);
 
@@ -101,6 +101,7 @@ fn a_wait_ends_when_there_is_room_again() {
     assert_eq!(bench.one.device.wait(None, SECOND).unwrap(), Waited::Ready);
     let took = bench.world.now() - started;
     assert!((time - NAP..time + 2 * NAP).contains(&took), "{took:?}");
+    assert_eq!(bench.one.device.wait(None, NAP).unwrap(), Waited::TimedOut, "it is told once");
     bench.run(|_, station| station.received(two).last() == Some(&20));
 }
 
@@ -155,4 +156,25 @@ fn frames_that_are_all_under_way_are_waited_for() {
     });
     bench.world.clear_faults();
     bench.conserved();
+}
+
+#[test]
+fn what_was_received_into_is_free_again_before_anybody_sleeps() {
+    let few = |builder: FluxBuilder| builder.frames(8).fill_size(8).tx_size(8);
+    let mut bench = Bench::with(8, Profile::Copy, few);
+    let (one, two) = bench.udp();
+    let now = bench.now();
+    bench.one.send(one, 2, 4);
+    (0..4).for_each(|_| _ = bench.one.poll(now));
+    bench.one.device.flush().unwrap();
+    bench.world.run_for(LINK);
+    // All the frames that there are to receive into are in this batch.
+    bench.two.poll(now);
+    assert_eq!(bench.two.received(two).len(), 4);
+    bench.one.send(one, 2, 1);
+    bench.one.poll(now);
+    bench.one.device.flush().unwrap();
+    assert_eq!(bench.two.device.wait(None, SECOND).unwrap(), Waited::Ready);
+    bench.two.poll(now);
+    assert_eq!(bench.two.received(two), [0]);
 }
