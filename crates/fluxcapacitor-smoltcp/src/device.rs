@@ -93,7 +93,7 @@ impl FluxDevice {
     /// The address of the interface, to make the stack's with; none if it is no Ethernet interface.
     #[must_use]
     pub fn ethernet_address(&self) -> Option<EthernetAddress> {
-        self.granted().mac.map(EthernetAddress)
+        self.granted().mac.map(|mac| EthernetAddress(mac.octets()))
     }
 
     /// Has the kernel send what the stack has sent.
