@@ -4,17 +4,15 @@
 #![cfg(target_os = "linux")]
 
 use std::env;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fluxcapacitor_testbed::{End, NetNs, VethPair, permitted};
-use rustix::process::{Pid, Signal, kill_process};
+use fluxcapacitor_testbed::{End, NetNs, Process, VethPair, permitted};
 
 const SERVER: &str = "10.9.0.2";
 const PAGE: &str = "<!doctype html><title>smoltcp</title><h1>Served by smoltcp over AF_XDP</h1>\n";
@@ -106,8 +104,7 @@ fn large() -> Vec<u8> {
 
 /// A running server; killed on drop.
 struct Server {
-    child: Child,
-    out: Receiver<String>,
+    process: Process,
 }
 
 impl Server {
@@ -115,53 +112,19 @@ impl Server {
     fn start(end: &End) -> Self {
         let mut command = Command::new(program());
         command.args(["--interface", end.name(), "--address", SERVER]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A process starts in the namespace of the thread that makes it.
-        let mut child = end.namespace().run(move || command.spawn()).unwrap().unwrap();
-        let out = lines(child.stdout.take().unwrap());
-        let err = lines(child.stderr.take().unwrap());
-        let server = Self { child, out };
-        let granted = err.recv_timeout(PATIENCE).unwrap();
+        let process = Process::start(end.namespace(), command).unwrap();
+        let granted = process.error_line(PATIENCE).unwrap();
         assert!(granted.starts_with(&format!("{} (veth) queue 0", end.name())), "{granted}");
-        server
+        Self { process }
     }
 
-    /// How many answers it has given with `status`, as it says.
-    fn said(&self, status: &str) -> usize {
-        self.out.try_iter().filter(|line| line.ends_with(status)).count()
+    /// Ends it, and says how many answers it has given with `status`.
+    fn answers(self, status: &str) -> usize {
+        self.process.interrupt().unwrap();
+        let said = self.process.wait(PATIENCE).unwrap().stdout;
+        let lines = String::from_utf8(said).unwrap();
+        lines.lines().filter(|line| line.ends_with(status)).count()
     }
-
-    fn end(&mut self, signal: Signal) -> ExitStatus {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(started.elapsed() < Duration::from_secs(5), "it does not end");
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
-    }
-}
-
-/// Lines as they come, so that a wait for one is bounded.
-fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
-    let (to, lines) = channel();
-    thread::spawn(move || {
-        for line in BufReader::new(from).lines().map_while(Result::ok) {
-            if to.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    lines
 }
 
 #[test]
@@ -174,7 +137,7 @@ fn curl_gets_the_page_over_and_over() {
     // Two requests over one connection, which curl counts.
     let got = bench.curl(&[&url("/"), &url("/"), "-w", "%{num_connects}"]);
     assert_eq!(String::from_utf8(got).unwrap(), format!("{PAGE}1{PAGE}0"));
-    assert_eq!(server.said("200 OK"), 22);
+    assert_eq!(server.answers("200 OK"), 22);
 }
 
 #[test]
@@ -192,7 +155,7 @@ fn five_at_a_time_get_five_megabytes_each() {
         assert_eq!(clients.map(|client| client.join().unwrap()), [true; 5]);
     });
     println!("5 MB alone took {alone:?}, 5 of them at a time {:?}", started.elapsed());
-    assert_eq!(server.said("200 OK"), 6);
+    assert_eq!(server.answers("200 OK"), 6);
 }
 
 #[test]
@@ -226,16 +189,18 @@ fn requests_of_other_kinds_are_answered_too() {
     let cut_off = bench.run(&[&url("/"), "-H", &too_long]);
     assert!(!cut_off.status.success());
     assert_eq!(bench.curl(&[&url("/")]), PAGE.as_bytes());
-    assert_eq!(server.said("200 OK"), 2);
+    assert_eq!(server.answers("200 OK"), 2);
 }
 
 #[test]
 fn it_ends_by_a_signal_and_leaves_nothing() {
     let Some(bench) = Bench::new() else { return };
-    for signal in [Signal::INT, Signal::TERM] {
-        let mut server = bench.serve();
+    for signal in [Process::interrupt, Process::terminate] {
+        let Server { process } = bench.serve();
         assert_eq!(bench.curl(&[&url("/")]), PAGE.as_bytes());
-        assert_eq!(server.end(signal).code(), Some(0));
+        signal(&process).unwrap();
+        let ended = process.wait(Duration::from_secs(5)).unwrap();
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
         assert_eq!(bench.pair.b().xdp_attached().unwrap(), None);
     }
 }
