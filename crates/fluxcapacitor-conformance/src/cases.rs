@@ -7,6 +7,7 @@ mod conservation;
 mod descriptors;
 mod faults;
 mod forged;
+mod fragments;
 #[cfg_attr(not(target_os = "linux"), path = "cases/no_kernel.rs")]
 mod kernel;
 mod lanes;
@@ -73,7 +74,7 @@ pub const CASES: &[Case] = &[
     // Bad descriptors.
     ports("ALIGNED_INV_DESC", descriptors::aligned),
     ports("ALIGNED_INV_DESC_2K_FRAME_SIZE", descriptors::aligned_2k),
-    not_run("ALIGNED_INV_DESC_MULTI_BUFF", Reason::NeedsMultiBuffer),
+    ports("ALIGNED_INV_DESC_MULTI_BUFF", fragments::invalid),
     not_run("UNALIGNED_INV_DESC", Reason::Unaligned),
     not_run("UNALIGNED_INV_DESC_4K1_FRAME_SIZE", Reason::Unaligned),
     not_run("UNALIGNED_INV_DESC_MULTI_BUFF", Reason::Unaligned),
@@ -89,12 +90,12 @@ pub const CASES: &[Case] = &[
     not_run("XDP_METADATA_COPY", Reason::NeedsMetadata),
     not_run("XDP_METADATA_COPY_MULTI_BUFF", Reason::NeedsMetadata),
     // Fragments.
-    not_run("SEND_RECEIVE_9K_PACKETS", Reason::NeedsMultiBuffer),
-    not_run("TOO_MANY_FRAGS", Reason::NeedsMultiBuffer),
+    ports("SEND_RECEIVE_9K_PACKETS", fragments::send_receive).busy(),
+    ports("TOO_MANY_FRAGS", fragments::too_many),
     ports("XDP_ADJUST_TAIL_SHRINK", tail::shrink),
-    not_run("XDP_ADJUST_TAIL_SHRINK_MULTI_BUFF", Reason::NeedsMultiBuffer),
+    ports("XDP_ADJUST_TAIL_SHRINK_MULTI_BUFF", tail::shrink_fragments),
     ports("XDP_ADJUST_TAIL_GROW", tail::grow),
-    not_run("XDP_ADJUST_TAIL_GROW_MULTI_BUFF", Reason::NeedsMultiBuffer),
+    ports("XDP_ADJUST_TAIL_GROW_MULTI_BUFF", tail::grow_fragments),
     // Rings.
     not_run("HW_SW_MIN_RING_SIZE", Reason::Driver),
     not_run("HW_SW_MAX_RING_SIZE", Reason::Driver),

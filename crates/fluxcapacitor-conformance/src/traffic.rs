@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fluxcapacitor::FluxRaw;
 use fluxcapacitor::raw::{Interest, Waited};
+use fluxcapacitor::ring::PushError;
 
 use crate::bench::Bench;
 use crate::fixture::{Counts, Side};
@@ -47,6 +48,30 @@ pub fn number_of(packet: &[u8], len: usize) -> Option<u32> {
     intact.then_some(number)
 }
 
+/// Pushes a packet, in as many frames as it takes, and says in how many; `None` if there is no room, or are no
+/// frames.
+fn push(raw: &mut FluxRaw, packet: &[u8]) -> Outcome<Option<u32>> {
+    if raw.granted().multi_buffer {
+        let Some(chain) = raw.pool.write(packet) else { return Ok(None) };
+        let segments = chain.segments();
+        match raw.tx.push_chain(chain) {
+            Ok(()) => Ok(Some(segments)),
+            Err(PushError::Full(chain)) => {
+                raw.pool.give_chain(chain)?;
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    } else {
+        if raw.tx.room()? == 0 {
+            return Ok(None);
+        }
+        let Some(frame) = raw.pool.take() else { return Ok(None) };
+        raw.tx.push(raw.umem.write(frame, packet)?)?;
+        Ok(Some(1))
+    }
+}
+
 impl Bench<'_> {
     /// Packet `number` from one port to the other: 60 to 1514 bytes, by its number, and every length
     /// within 1455 numbers. Neighbours are of very different lengths.
@@ -75,19 +100,18 @@ impl Bench<'_> {
     /// [`Stop::Failed`] if one is not completed.
     #[track_caller]
     pub fn send(&self, raw: &mut FluxRaw, packets: &[Vec<u8>]) -> Outcome {
-        let (mut sent, mut completed) = (0, 0);
+        let (mut sent, mut completed, mut frames) = (0, 0, 0);
         self.until("all completed", || {
-            while sent < packets.len() && raw.tx.room()? > 0 {
-                let Some(frame) = raw.pool.take() else { break };
-                let packet = raw.umem.write(frame, &packets[sent])?;
-                raw.tx.push(packet)?;
+            while sent < packets.len() {
+                let Some(pushed) = push(raw, &packets[sent])? else { break };
+                frames += pushed;
                 sent += 1;
             }
             raw.flush()?;
-            completed += raw.reclaim()? as usize;
-            Ok(completed >= packets.len())
+            completed += raw.reclaim()?;
+            Ok(sent == packets.len() && completed >= frames)
         })?;
-        assert_eq!(completed, packets.len(), "completed and never sent");
+        assert_eq!(completed, frames, "completed and never sent");
         self.conserved(raw)
     }
 
@@ -118,9 +142,16 @@ impl Bench<'_> {
     ) -> Outcome<Vec<Vec<u8>>> {
         let mut packets = Vec::new();
         while packets.len() < count && raw.wait(Interest::Rx, patience)? == Waited::Ready {
-            for segment in raw.rx.receive(64)? {
-                packets.push(raw.umem.packet(&segment)?.to_vec());
-                raw.pool.give(segment.into_frame())?;
+            if raw.granted().multi_buffer {
+                for packet in raw.rx.receive_whole(64)? {
+                    packets.push(raw.umem.slices(&packet)?.flatten().copied().collect());
+                    raw.pool.give_chain(packet)?;
+                }
+            } else {
+                for segment in raw.rx.receive(64)? {
+                    packets.push(raw.umem.packet(&segment)?.to_vec());
+                    raw.pool.give(segment.into_frame())?;
+                }
             }
             raw.refill()?;
         }

@@ -13,8 +13,6 @@ pub enum Reason {
     NeedsMetadata,
     /// It needs the engine or the system, which own more than one lane.
     NeedsEngine,
-    /// It needs packets of several segments.
-    NeedsMultiBuffer,
     /// It needs unaligned chunks, which there are none of.
     Unaligned,
     /// It needs two sockets on one queue, which there never are.
@@ -35,7 +33,6 @@ impl Reason {
         Self::NeedsRules,
         Self::NeedsMetadata,
         Self::NeedsEngine,
-        Self::NeedsMultiBuffer,
         Self::Unaligned,
         Self::OneSocketPerQueue,
         Self::NoNapiId,
@@ -51,7 +48,6 @@ impl Reason {
             Self::NeedsRules => "needs-rules",
             Self::NeedsMetadata => "needs-metadata",
             Self::NeedsEngine => "needs-engine",
-            Self::NeedsMultiBuffer => "needs-multi-buffer",
             Self::Unaligned => "unaligned",
             Self::OneSocketPerQueue => "one-socket-per-queue",
             Self::NoNapiId => "no-napi-id",

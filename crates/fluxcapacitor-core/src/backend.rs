@@ -51,6 +51,10 @@ pub trait Backend: fmt::Debug + Send + Sync + sealed::Sealed {
     /// [`Error::Sys`](crate::Error::Sys).
     fn is_zero_copy(&self) -> Result<bool>;
 
+    /// How many segments a packet may have to be sent: 1 unless it is bound to take more
+    /// ([`BindMode::segments_max`]).
+    fn segments_max(&self) -> u32;
+
     /// The NAPI instance behind the socket's queue, if the driver has told: without one, the kernel's
     /// busy polling options succeed and do nothing.
     ///
@@ -151,7 +155,20 @@ pub struct BindMode {
     pub zero_copy: bool,
     /// Let the kernel say when it wants to be woken (`XDP_USE_NEED_WAKEUP`).
     pub need_wakeup: bool,
+    /// How many segments a packet may have; with more than 1, packets may have several (`XDP_USE_SG`).
+    ///
+    /// The kernel is told no number: it drops a packet that has too many. Copying, it sends
+    /// [`SEGMENTS_MAX`]; what a driver sends without copies, the netdev family says
+    /// (`NETDEV_A_DEV_XDP_ZC_MAX_SEGS`).
+    pub segments_max: u32,
 }
+
+/// How many segments a kernel that copies sends as one packet, whatever the driver: `MAX_SKB_FRAGS` where it is
+/// smallest (`CONFIG_MAX_SKB_FRAGS`).
+///
+/// Most drivers have room for the first segment beside these (`xsk_build_skb`, net/xdp/xsk.c); those that take
+/// packets without a linear part, such as virtio_net, do not.
+pub const SEGMENTS_MAX: u32 = 17;
 
 #[cfg(unix)]
 impl AsFd for dyn Backend + '_ {

@@ -138,13 +138,12 @@ fn try_open(
     if options.share.is_some_and(|first| first.umem().id() != umem.id()) {
         return Err(Error::Foreign);
     }
-    let own_umem = options.share.is_none();
     match options.port {
         #[cfg(target_os = "linux")]
         Port::Kernel { ifindex } => {
             let made = sys::socket::XdpSocket::open(
                 umem,
-                own_umem,
+                options.share.is_none(),
                 ifindex,
                 options.queue,
                 options.sizes,
@@ -167,12 +166,26 @@ fn fill_and_bind<S: Unbound + 'static>(
     post(&mut rings, pool, options.tx_reserve)?;
     for _ in 0..BUSY_TRIES {
         match socket.bind(options.mode, options.share) {
-            Ok(()) => return Ok(OpenLane { rings, socket: Box::new(socket) }),
+            Ok(()) => {
+                allow_chains(&mut rings, &socket)?;
+                return Ok(OpenLane { rings, socket: Box::new(socket) });
+            }
             Err(Refusal::Busy) => socket.pause(BUSY_PAUSE),
             Err(refusal) => return Err(bind_error(refusal, options)),
         }
     }
     Err(bind_error(Refusal::Busy, options))
+}
+
+/// Has the rings of a socket that is bound to packets of several segments take those.
+fn allow_chains(rings: &mut LaneRings, socket: &impl Backend) -> Result<()> {
+    let sent = socket.segments_max();
+    if sent > 1 {
+        // Copying, the kernel cuts what it receives into as many of our frames as it takes.
+        let received = if socket.is_zero_copy()? { sent } else { u32::MAX };
+        rings.allow_chains(sent, received);
+    }
+    Ok(())
 }
 
 /// What a refused bind means, after what could be checked before has been.
@@ -187,11 +200,24 @@ fn bind_error(refusal: Refusal, options: &LaneOptions<'_>) -> Error {
         Refusal::Down => Error::LinkDown,
         // `xp_assign_dev` (net/xdp/xsk_buff_pool.c) and whatever the driver's own ndo_bpf comes up with.
         // What is not about zero-copy will show again in copy mode.
+        // Old kernels know the flag no more than that.
+        Refusal::Invalid if is_multi_buffer(options) && !is_zero_copy(options) => {
+            Error::Unsupported { what: "packets of several segments (XDP_USE_SG)", since: "6.6" }
+        }
         refusal if is_zero_copy(options) => Error::NoZeroCopy {
             interface,
             driver: options.driver.to_owned(),
             why: match refusal {
+                Refusal::NotSupported if is_multi_buffer(options) => {
+                    "the driver does not offer it for packets of several segments (EOPNOTSUPP)"
+                        .to_owned()
+                }
                 Refusal::NotSupported => "the driver does not offer it (EOPNOTSUPP)".to_owned(),
+                Refusal::Invalid if is_multi_buffer(options) => {
+                    "the driver refuses this queue, frame size or ring size for it, or the kernel is \
+                     older than 6.6 and knows no packets of several segments (EINVAL)"
+                        .to_owned()
+                }
                 Refusal::Invalid => {
                     "the driver refuses this queue, frame size or ring size for it (EINVAL)"
                         .to_owned()
@@ -214,6 +240,11 @@ fn is_zero_copy(options: &LaneOptions<'_>) -> bool {
     }
 }
 
+/// Whether the bind was to take packets of several segments.
+fn is_multi_buffer(options: &LaneOptions<'_>) -> bool {
+    options.share.map_or(options.mode.segments_max, Backend::segments_max) > 1
+}
+
 impl From<Refusal> for io::Error {
     fn from(refusal: Refusal) -> Self {
         use io::ErrorKind;
@@ -226,5 +257,37 @@ impl From<Refusal> for io::Error {
             Refusal::Invalid => Self::new(ErrorKind::InvalidInput, "EINVAL"),
             Refusal::NotPermitted => Self::new(ErrorKind::PermissionDenied, "EPERM"),
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// What `EINVAL` means, by how the bind was to be.
+    fn invalid(zero_copy: bool, segments_max: u32) -> Error {
+        let options = LaneOptions {
+            port: Port::Kernel { ifindex: 1 },
+            interface: "eth0",
+            driver: "some",
+            queue: 0,
+            sizes: RingSizes::default(),
+            mode: BindMode { zero_copy, need_wakeup: true, segments_max },
+            share: None,
+            tx_reserve: 0,
+        };
+        bind_error(Refusal::Invalid, &options)
+    }
+
+    #[test]
+    fn a_kernel_that_knows_no_segments_says_so_by_einval() {
+        assert!(matches!(invalid(false, 17), Error::Unsupported { since: "6.6", .. }));
+        assert!(matches!(invalid(false, 1), Error::Sys { .. }));
+        let why = |error| match error {
+            Error::NoZeroCopy { why, .. } => why,
+            error => panic!("{error}"),
+        };
+        assert!(why(invalid(true, 8)).contains("older than 6.6"));
+        assert!(!why(invalid(true, 1)).contains("6.6"));
     }
 }

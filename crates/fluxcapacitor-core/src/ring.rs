@@ -26,6 +26,7 @@ mod rx;
 mod slot;
 mod transfer;
 mod tx;
+mod whole;
 
 use std::fmt;
 
@@ -34,9 +35,9 @@ pub use consumer::{ConsumerRing, Taken};
 pub use exchange::{Exchange, Lending, Lent};
 pub use fill::FillRing;
 #[cfg(loom)]
-pub use kernel::{KernelSide, Outgoing};
+pub use kernel::{Addresses, KernelSide, Outgoing};
 #[cfg(all(feature = "simulator", not(loom)))]
-pub(crate) use kernel::{KernelSide, Outgoing};
+pub(crate) use kernel::{Addresses, KernelSide, Outgoing};
 pub use lane::{LaneRings, PeerRings, RingSizes};
 pub(crate) use memory::RingMemory;
 #[cfg(all(target_os = "linux", not(loom)))]
@@ -46,6 +47,7 @@ pub use push::PushError;
 pub use rx::{Received, RxRing};
 pub use slot::{Descriptor, Slot, XDP_PKT_CONTD};
 pub use tx::{TxRing, TxSlot};
+pub use whole::WholePackets;
 
 use crate::error::{Error, Result};
 

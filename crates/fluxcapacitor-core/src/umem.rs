@@ -1,6 +1,7 @@
 //! Packet memory: a mapping cut into frames, and the ledger that says who holds each.
 
 mod census;
+mod chain;
 mod claim;
 mod frame;
 mod lane;
@@ -10,8 +11,10 @@ mod memory;
 mod pool;
 mod region;
 mod shared;
+mod slices;
 
 pub use census::Census;
+pub use chain::{Chain, NoChain};
 pub(crate) use claim::{Frames, Loan};
 pub use frame::{Frame, Segment};
 pub(crate) use lane::{Lane, LaneKey, Mover};
@@ -21,3 +24,4 @@ pub use memory::{GrantedPages, PageSize};
 pub use pool::FramePool;
 pub use region::{Foreign, NoSegment, UmemId, UmemRegion};
 pub use shared::{Home, SharedFrameState};
+pub use slices::{Slices, SlicesMut};

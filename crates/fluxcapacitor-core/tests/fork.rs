@@ -68,7 +68,7 @@ fn open_with(
         port: Port::Kernel { ifindex: end.index() },
         queue: 0,
         sizes: RingSizes { fill: SLOTS, rx: SLOTS, tx: SLOTS, completion: SLOTS },
-        mode: BindMode { zero_copy: false, need_wakeup: true },
+        mode: BindMode { zero_copy: false, need_wakeup: true, segments_max: 1 },
         share: None,
         tx_reserve: RESERVE,
     };

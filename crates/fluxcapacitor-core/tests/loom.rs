@@ -240,9 +240,9 @@ fn a_simulated_kernel_completes_what_was_queued() {
         let peer = {
             let bytes = bytes.clone();
             thread::spawn(move || {
-                if let Outgoing::Packet(addr) = kernel.take_packet(&mut Vec::new()) {
+                if let Outgoing::Packet(addrs) = kernel.take_packet(&mut Vec::new()) {
                     bytes.touch(0);
-                    kernel.complete(addr);
+                    addrs.into_iter().for_each(|addr| kernel.complete(addr));
                 }
             })
         };
@@ -266,5 +266,37 @@ fn no_wakeup_is_lost() {
         producer.publish();
         let kicked = producer.needs_wakeup();
         assert!(peer.join().unwrap() || kicked, "a packet that waits for ever");
+    });
+}
+
+/// A task finds the ring empty, says that it is to be woken, and looks once more; the other end publishes and
+/// wakes whoever has said so: the task comes to its packet.
+#[test]
+fn no_task_sleeps_through_a_packet() {
+    use loom::future::{AtomicWaker, block_on};
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    loom::model(|| {
+        let (mut producer, mut consumer) = on_heap::<u64>(1, 0).unwrap();
+        let task = Arc::new(AtomicWaker::new());
+        let waker = Arc::clone(&task);
+        let peer = thread::spawn(move || {
+            producer.push(1).unwrap().unwrap();
+            producer.publish();
+            waker.wake();
+        });
+        let received = block_on(poll_fn(|context| {
+            if let Some(value) = consumer.pop().unwrap() {
+                return Poll::Ready(value);
+            }
+            task.register_by_ref(context.waker());
+            match consumer.pop().unwrap() {
+                Some(value) => Poll::Ready(value),
+                None => Poll::Pending,
+            }
+        }));
+        assert_eq!(received, 1);
+        peer.join().unwrap();
     });
 }

@@ -63,6 +63,7 @@ pub struct FluxBuilder {
     attach: Attach,
     program: XdpProgram,
     need_wakeup: bool,
+    multi_buffer: bool,
     busy_poll: Option<BusyPoll>,
 }
 
@@ -82,6 +83,7 @@ impl FluxBuilder {
             attach: Attach::Auto,
             program: XdpProgram::default(),
             need_wakeup: true,
+            multi_buffer: false,
             busy_poll: None,
         }
     }
@@ -180,6 +182,19 @@ impl FluxBuilder {
     /// [`FluxRaw::flush`] makes a system call.
     pub fn need_wakeup(mut self, on: bool) -> Self {
         self.need_wakeup = on;
+        self
+    }
+
+    /// Whether a packet may have several frames, as jumbo frames do; off by default. It takes Linux 6.6, and
+    /// without copies a driver that says so.
+    ///
+    /// In raw mode packets are then received by
+    /// [`RxRing::receive_whole`](crate::ring::RxRing::receive_whole) and sent by
+    /// [`TxRing::push_chain`](crate::ring::TxRing::push_chain); what moves single frames does not take them. An
+    /// XDP program of your own sees the first part of a packet only.
+    #[doc(alias = "XDP_USE_SG")]
+    pub fn multi_buffer(mut self, on: bool) -> Self {
+        self.multi_buffer = on;
         self
     }
 

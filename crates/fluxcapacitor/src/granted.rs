@@ -43,6 +43,13 @@ pub struct Granted {
     pub busy_poll: BusyPollGrant,
     /// How many packets one system call sends in copy mode, where that could be chosen.
     pub tx_budget: Option<u32>,
+    /// Whether packets may have several segments: [`RxRing::receive_whole`](crate::ring::RxRing::receive_whole)
+    /// and [`TxRing::push_chain`](crate::ring::TxRing::push_chain). Without it, the kernel drops packets that
+    /// do not fit a frame, and counts them
+    /// ([`Statistics::rx_dropped`](crate::raw::Statistics::rx_dropped)).
+    pub multi_buffer: bool,
+    /// How many segments a packet may have to be sent.
+    pub segments_max: u32,
     /// Number of frames.
     pub frames: u32,
     /// Bytes per frame.
@@ -85,8 +92,17 @@ impl Granted {
             .then(|| format!("no packets yet: {0} is down (`ip link set {0} up`)", self.interface));
         let copied = self.why_copied.as_ref().map(|why| format!("copied: {why}"));
         let generic = self.why_not_native.as_ref().map(|why| format!("not native: {why}"));
+        // Their peers' stacks hand over what a card would cut; in native mode veth has it cut before.
+        let may_be_long = self.attach == Some(AttachMode::Generic)
+            && !self.multi_buffer
+            && ["veth", "tun", "none"].contains(&self.driver.as_str());
+        let long = may_be_long.then(|| {
+            "no packets longer than a frame: the other end's TCP sends such, uncut, which are dropped \
+             and counted (ask for multi_buffer, or switch its segmentation offloads off)"
+                .to_owned()
+        });
         let pages = self.pages.why_not.clone();
-        [down, copied, generic, pages, busy_poll].into_iter().flatten()
+        [down, copied, generic, long, pages, busy_poll].into_iter().flatten()
     }
 }
 
@@ -102,6 +118,9 @@ impl fmt::Display for Granted {
         write!(f, ", {frames} frames of {frame_size} bytes")?;
         if self.pages.size != PageSize::Base {
             write!(f, " on {}", self.pages.size)?;
+        }
+        if self.multi_buffer {
+            write!(f, ", packets of up to {} frames", self.segments_max)?;
         }
         f.write_str(if self.need_wakeup { ", need_wakeup" } else { ", no need_wakeup" })?;
         if let BusyPollGrant::Real { .. } = self.busy_poll {

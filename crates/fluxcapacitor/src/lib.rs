@@ -1,28 +1,34 @@
 //! AF_XDP for Rust: safe, zero-copy kernel-bypass networking, without a C library, clang or nightly.
 //!
-//! One socket, driven in raw mode by its four rings:
+//! One socket, three ways to drive it. An engine lends packets to a callback, which says what becomes of each:
 //!
 //! ```no_run
 //! // It needs a network interface and CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF.
-//! use fluxcapacitor::{FluxBuilder, raw::Interest};
-//! use std::time::Duration;
+//! use fluxcapacitor::FluxBuilder;
+//! use fluxcapacitor::proto::EthHeader;
 //!
-//! let mut raw = FluxBuilder::new("eth0").queue(0).build_raw()?;
-//! println!("{}", raw.granted());
-//! loop {
-//!     raw.wait(Interest::Rx, Duration::from_millis(100))?;
-//!     for packet in raw.rx.receive(64)? {
-//!         println!("{} bytes", raw.umem.packet(&packet)?.len());
-//!         raw.pool.give(packet.into_frame())?;
+//! let mut engine = FluxBuilder::new("eth0").build_engine()?;
+//! engine.granted().for_each(|granted| println!("{granted}"));
+//! engine.run(|batch| {
+//!     for mut packet in batch {
+//!         let Ok((ethernet, _)) = EthHeader::mut_from_prefix(packet.data_mut()) else { continue };
+//!         let (source, destination) = (ethernet.source(), ethernet.destination());
+//!         ethernet.set_source(destination);
+//!         ethernet.set_destination(source);
+//!         packet.transmit();
 //!     }
-//!     raw.refill()?;
-//! }
-//! # #[allow(unreachable_code)]
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! })?;
+//! # Ok::<(), fluxcapacitor::Error>(())
 //! ```
 //!
-//! - [`builder`]: from the name of an interface to a socket
-//! - [`raw`]: the four rings, the packet memory and the socket
+//! - [`engine`]: mode A, a loop with a callback, on one or many queues and interfaces
+//! - [`system`]: mode B, halves that receive and send packets which are owned; for tokio with feature `async`
+//! - [`raw`]: mode C, the four rings, the packet memory and the socket
+//!
+//! - [`builder`]: from the names of interfaces to any of these
+//! - [`packet`]: packets that are lent, and packets that are owned
+//! - [`poller`]: how a loop waits
+//! - [`stats`]: what became of every packet
 //! - [`granted`]: what the kernel gave of what was asked for, and why not more
 //! - [`hook`]: the XDP program and its map
 //! - [`ebpf`]: instructions to write XDP programs with
@@ -56,6 +62,7 @@ pub mod raw;
 pub mod simulator;
 pub mod stats;
 pub mod system;
+mod trace;
 
 pub use builder::FluxBuilder;
 pub use engine::{EngineHandle, FluxEngine, PacketBatch};
@@ -68,6 +75,8 @@ pub use packet::{Packet, PacketRef};
 pub use poller::Poller;
 pub use raw::FluxRaw;
 pub use stats::Stats;
+#[cfg(feature = "async")]
+pub use system::{AsyncFluxRx, AsyncFluxTx};
 pub use system::{FluxRx, FluxSystem, FluxTx, split};
 
 /// The README's program compiles.

@@ -29,6 +29,8 @@ pub(crate) struct Port {
     pub(crate) is_up: bool,
     /// Whether the driver says that it cannot do without copies.
     pub(crate) refuses_zero_copy: bool,
+    /// How many segments a packet may have without copies; 1 where the driver does not say.
+    pub(crate) zero_copy_segments_max: u32,
     kind: Kind,
 }
 
@@ -67,6 +69,7 @@ impl Port {
             refuses_zero_copy: found.xdp_features.is_some_and(|offered| {
                 offered.contains(XdpFeatures::BASIC) && !offered.contains(XdpFeatures::XSK_ZEROCOPY)
             }),
+            zero_copy_segments_max: found.zc_max_segs.unwrap_or(1),
             kind: Kind::Kernel(found),
         })
     }
@@ -89,6 +92,7 @@ impl Port {
             queues: facts.queues,
             is_up: facts.is_up,
             refuses_zero_copy: facts.profile != Profile::ZeroCopy,
+            zero_copy_segments_max: 1,
             kind: Kind::Simulated(nic),
         })
     }

@@ -113,12 +113,17 @@ impl FluxRaw {
     }
 
     /// Posts free frames to the fill ring, all but the tx reserve, and says how many. Leaves room for the
-    /// frames of packets that are waiting in the rx ring.
+    /// frames of packets that are waiting in the rx ring. Frames of packets that the rx ring has rejected
+    /// ([`RxRing::salvage`]) go to the pool before.
     ///
     /// # Errors
     /// [`Error::Ring`](crate::Error::Ring) if the fill ring is corrupt; those of [`Device::kick_rx`].
     #[inline]
     pub fn refill(&mut self) -> Result<u32> {
+        // Of packets that were rejected: with an honest kernel, none.
+        if self.pool.umem().id() == self.umem.id() {
+            let _same_umem = self.pool.give_chain(self.rx.salvage());
+        }
         let spare = self.pool.len().saturating_sub(self.tx_reserve as usize) as u32;
         // Packets that were received and not taken yet will want to go back: `RxRing::recycle`.
         let room = self.fill.room()?.saturating_sub(self.rx.occupancy());

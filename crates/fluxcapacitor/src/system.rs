@@ -1,5 +1,7 @@
 //! Mode B: halves that receive and send packets which are owned, on threads of their own.
 
+#[cfg(feature = "async")]
+mod asynchronous;
 mod batch;
 mod rx;
 mod tx;
@@ -9,6 +11,8 @@ use std::sync::Arc;
 use fluxcapacitor_core::umem::SharedFrameState;
 use fluxcapacitor_core::{Error, Result};
 
+#[cfg(feature = "async")]
+pub use asynchronous::{AsyncFluxRx, AsyncFluxTx};
 pub use batch::Batch;
 pub use rx::FluxRx;
 pub use tx::FluxTx;
@@ -73,6 +77,16 @@ impl FluxSystem {
                 Err(Error::invalid("queues to split", others + 1, why))
             }
         }
+    }
+
+    /// The halves of the one queue that is open, for tasks of tokio.
+    ///
+    /// # Errors
+    /// As [`FluxSystem::split`] and [`AsyncFluxRx::new`].
+    #[cfg(feature = "async")]
+    pub fn split_async(self) -> Result<(AsyncFluxRx, AsyncFluxTx)> {
+        let (rx, tx) = self.split()?;
+        Ok((AsyncFluxRx::new(rx)?, AsyncFluxTx::new(tx)?))
     }
 
     /// The halves of each queue, in the order in which they were named. Each queue has packet memory of its own.

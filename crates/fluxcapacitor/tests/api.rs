@@ -2,13 +2,19 @@
 #![allow(unused_imports, reason = "that they can be imported is the test")]
 
 use fluxcapacitor::builder::FluxBuilder;
+use fluxcapacitor::engine::{FluxEngine, PacketBatch};
 use fluxcapacitor::hook::XskMap;
+use fluxcapacitor::packet::{Packet, PacketRef};
+use fluxcapacitor::poller::Poller::{Adaptive, Busy, Wait};
 use fluxcapacitor::proto;
 use fluxcapacitor::raw::FluxRaw;
+#[cfg(feature = "async")]
+use fluxcapacitor::system::{AsyncFluxRx, AsyncFluxTx};
+use fluxcapacitor::system::{FluxRx, FluxSystem, FluxTx, split};
 use fluxcapacitor_core::ring::{ConsumerRing, ProducerRing};
 #[cfg(target_os = "linux")]
 use fluxcapacitor_core::sys;
-use fluxcapacitor_core::umem::UmemRegion;
+use fluxcapacitor_core::umem::{SharedFrameState, UmemRegion};
 use fluxcapacitor_proto::{EthHeader, IcmpHeader, Ipv4Header, TcpHeader, UdpHeader};
 
 #[cfg(feature = "simulator")]
@@ -19,7 +25,10 @@ mod simulated {
 
 /// The same types at the root.
 mod at_the_root {
-    use fluxcapacitor::{FluxBuilder, FluxRaw, XskMap};
+    #[cfg(feature = "async")]
+    use fluxcapacitor::{AsyncFluxRx, AsyncFluxTx};
+    use fluxcapacitor::{FluxBuilder, FluxEngine, FluxRaw, FluxRx, FluxSystem, FluxTx, XskMap};
+    use fluxcapacitor::{Packet, PacketBatch, PacketRef, Poller};
 }
 
 /// What may be sent to another thread.
@@ -31,6 +40,15 @@ fn all_of_it_is_send() {
     send::<fluxcapacitor::raw::RawParts>();
     send::<fluxcapacitor::umem::Segment>();
     send::<UmemRegion>();
+    send::<FluxEngine>();
+    send::<FluxRx>();
+    send::<FluxTx>();
+    send::<Packet>();
+    #[cfg(feature = "async")]
+    {
+        send::<AsyncFluxRx>();
+        send::<AsyncFluxTx>();
+    }
 }
 
 /// The socket is a descriptor.
@@ -53,6 +71,8 @@ fn the_relations_hold() {
         let parts = raw.into_parts();
         (parts.umem, parts.rx, parts.fill, parts.tx, parts.completion)
     }
+    let _: fn(FluxRaw) -> FluxEngine = FluxEngine::new;
+    let _: fn(FluxRaw) -> (FluxRx, FluxTx) = split;
     let _: fn(FluxRaw) -> (UmemRegion, RxRing, FillRing, TxRing, CompletionRing) = parts;
     let _ = FluxBuilder::new("eth0").queue(0);
 }

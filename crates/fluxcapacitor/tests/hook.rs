@@ -141,7 +141,7 @@ fn the_kernel_decides_as_the_interpreter_does() {
         UmemRegion::new(Layout::new(2048, 64, 0).unwrap(), PageSize::Base).unwrap();
     let mut open_lane = |queue| {
         let sizes = RingSizes { fill: 8, rx: 8, tx: 8, completion: 8 };
-        let mode = BindMode { zero_copy: false, need_wakeup: true };
+        let mode = BindMode { zero_copy: false, need_wakeup: true, segments_max: 1 };
         let (interface, driver) = (end.name(), "veth");
         let (port, tx_reserve) = (Port::Kernel { ifindex: ingress_ifindex }, 64);
         let options =

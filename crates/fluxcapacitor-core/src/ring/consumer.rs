@@ -108,7 +108,42 @@ impl<T: Slot> ConsumerRing<T> {
         self.memory.consumer().store(index, Ordering::Release);
     }
 
-    fn look(&mut self) -> Result<u32, RingCorrupt> {
+    /// How many values are known to be there, without looking.
+    #[inline]
+    pub(super) fn known(&self) -> u32 {
+        self.head_seen.wrapping_sub(self.tail)
+    }
+
+    /// Reads the value `ahead` of the next one, and leaves it in the ring.
+    ///
+    /// `ahead` is below what [`ConsumerRing::known`] says.
+    #[inline]
+    pub(super) fn peek(&self, ahead: u32) -> T {
+        let cells = self.memory.cells();
+        // A ring has a power of two of slots: this is within them.
+        let at = self.tail.wrapping_add(ahead) as usize & (cells.len() - 1);
+        T::load(&cells[at])
+    }
+
+    /// Counts values as taken; their slots go back to the peer by [`ConsumerRing::release`].
+    ///
+    /// `count` is at most what [`ConsumerRing::known`] says.
+    #[inline]
+    pub(super) fn advance(&mut self, count: u32) {
+        self.tail = self.tail.wrapping_add(count);
+    }
+
+    /// Gives the slots of all values that were taken back to the peer.
+    #[inline]
+    pub(super) fn release(&self) {
+        release(&self.memory, self.tail);
+    }
+
+    /// Looks at the peer's index, and says how many values are there.
+    ///
+    /// # Errors
+    /// As [`ConsumerRing::take`].
+    pub(super) fn look(&mut self) -> Result<u32, RingCorrupt> {
         // Partner: the producer's store-release in `xskq_prod_submit` (xsk_queue.h, pair A→B of its
         // head comment): what it wrote into the slots is visible from here on.
         let head = self.memory.producer().load(Acquire);

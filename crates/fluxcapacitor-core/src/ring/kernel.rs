@@ -4,7 +4,7 @@
 //! time of one copy, and each step of a frame is written into the ledger by the simulator alone: from
 //! posted to delivered, and from queued to completed (`[one-clearer]`).
 
-use super::{Descriptor, PeerRings};
+use super::{Descriptor, PeerRings, XDP_PKT_CONTD};
 #[cfg(loom)]
 use super::{LaneRings, RingSizes};
 use crate::backend::Statistics;
@@ -13,6 +13,9 @@ use crate::error::Result;
 use crate::umem::{Holder, Lane, Place, UmemRegion, XDP_PACKET_HEADROOM};
 #[cfg(loom)]
 use crate::umem::{LaneKey, Mover};
+
+/// `MAX_SKB_FRAGS` (`CONFIG_MAX_SKB_FRAGS`), beside which the first segment of a packet has a place.
+const MAX_SKB_FRAGS: usize = 17;
 
 /// Frames, rings and counters of one simulated lane, on the kernel's side.
 ///
@@ -33,11 +36,22 @@ pub struct KernelSide {
     free: Vec<u64>,
     /// Slots of the completion ring that are promised to packets under way.
     reserved: u32,
+    /// The beginning of a packet whose end has not come (`skb` of `struct xdp_sock`).
+    begun: Begun,
+    /// Whether the next descriptors are the rest of a packet that was dropped.
+    drains: bool,
     pub(crate) statistics: Statistics,
 }
 
+/// The beginning of a packet to send.
+#[derive(Debug, Default)]
+struct Begun {
+    bytes: Vec<u8>,
+    addrs: Vec<u64>,
+}
+
 /// What came out of the tx ring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outgoing {
     /// Nothing was there.
     Empty,
@@ -45,8 +59,26 @@ pub enum Outgoing {
     Invalid,
     /// The completion ring has no room for one more.
     NoRoom,
-    /// A packet; its address, for the completion.
-    Packet(u64),
+    /// A descriptor of a packet that goes on, or of one that is dropped.
+    Part,
+    /// A packet; its addresses, for the completions.
+    Packet(Addresses),
+}
+
+/// The addresses of a packet's segments; most have one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    first: Vec<u64>,
+    last: u64,
+}
+
+impl IntoIterator for Addresses {
+    type Item = u64;
+    type IntoIter = std::iter::Chain<std::vec::IntoIter<u64>, std::iter::Once<u64>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(std::iter::once(self.last))
+    }
 }
 
 impl KernelSide {
@@ -60,6 +92,8 @@ impl KernelSide {
             completed: lane.holder(Place::Completed),
             free: Vec::new(),
             reserved: 0,
+            begun: Begun::default(),
+            drains: false,
             statistics: Statistics::default(),
         }
     }
@@ -109,7 +143,50 @@ impl KernelSide {
         true
     }
 
-    /// Takes a packet to send and copies it into `packet` (`xskq_cons_peek_desc`, `xsk_build_skb`).
+    /// Cuts a packet over as many frames as it takes, and shows it to the user, all or nothing (`__xsk_rcv`);
+    /// says whether it did.
+    pub fn deliver_cut(&mut self, packet: &[u8]) -> bool {
+        let cuts = packet.chunks(self.receivable());
+        let count = cuts.len() as u32;
+        // `xp_can_alloc`, `xskq_cons_nb_entries`: the user's index is looked at when there are not enough.
+        let wanted = count.saturating_sub(self.free.len() as u32);
+        let known = self.peer.fill.known();
+        let there = if known >= wanted { known } else { self.peer.fill.look().unwrap_or(0) };
+        if there < wanted {
+            self.statistics.rx_fill_ring_empty_descs += u64::from(there == 0);
+            self.statistics.rx_dropped += 1;
+            return false;
+        }
+        if self.peer.rx.room(count).unwrap_or(0) < count {
+            self.statistics.rx_ring_full += 1;
+            return false;
+        }
+        let frames: Vec<u64> = (0..count).map_while(|_| self.take_frame()).collect();
+        if frames.len() < count as usize {
+            // Some of what was in the fill ring was a lie.
+            self.free.extend(frames);
+            self.statistics.rx_dropped += 1;
+            return false;
+        }
+        let headroom = u64::from(XDP_PACKET_HEADROOM + self.umem.layout().headroom());
+        for ((left, bytes), frame) in (0..count).rev().zip(cuts).zip(frames) {
+            let (addr, len) = (frame + headroom, bytes.len() as u32);
+            if let Some(mut claim) = self.umem.frames().claim(addr, u64::from(len), self.posted) {
+                claim.bytes_mut().copy_from_slice(bytes);
+                claim.lend(self.delivered);
+            }
+            let options = if left > 0 { XDP_PKT_CONTD } else { 0 };
+            let _there_is_room = self.peer.rx.push(Descriptor { addr, len, options });
+        }
+        self.peer.rx.publish();
+        true
+    }
+
+    /// Takes a descriptor of a packet to send (`xskq_cons_peek_desc`, `xsk_build_skb`), and copies the packet into
+    /// `packet` once all of it is there.
+    ///
+    /// A packet with an invalid descriptor, or with too many, is dropped to its end: as on Linux 6.18.44, each
+    /// of its descriptors counts as invalid and is completed; an invalid one ends the call.
     pub fn take_packet(&mut self, packet: &mut Vec<u8>) -> Outgoing {
         if self.peer.tx.ready().unwrap_or(0) == 0 {
             self.statistics.tx_ring_empty_descs += 1;
@@ -121,23 +198,47 @@ impl KernelSide {
         let Ok(Some(Descriptor { addr, len, options })) = self.peer.tx.pop() else {
             return Outgoing::Empty;
         };
+        let goes_on = options & XDP_PKT_CONTD != 0;
         // `xp_aligned_validate_desc`; and, beyond that, the frame has to be where it says.
         let claim = self.umem.frames().claim(addr, u64::from(len), self.queued);
-        let Some(mut claim) = claim.filter(|_| len > 0 && options == 0) else {
-            self.statistics.tx_invalid_descs += 1;
-            // Linux 6.18 completes it all the same; older ones did not.
-            self.reserved += 1;
-            self.complete(addr);
-            return Outgoing::Invalid;
-        };
-        packet.clear();
-        packet.extend_from_slice(claim.bytes_mut());
+        let claim = claim.filter(|_| len > 0 && options & !XDP_PKT_CONTD == 0);
         self.reserved += 1;
-        // The claim ends here, and the frame is queued as before.
-        Outgoing::Packet(addr)
+        let (is_invalid, begun) = (claim.is_none(), self.begun.addrs.len());
+        if is_invalid || self.drains || (begun == MAX_SKB_FRAGS && goes_on) {
+            // The claim ends here, and the frame is queued as before.
+            drop(claim);
+            self.drains = goes_on;
+            self.drop_begun(addr);
+            return if is_invalid { Outgoing::Invalid } else { Outgoing::Part };
+        }
+        let Some(mut claim) = claim else { return Outgoing::Invalid };
+        if goes_on || begun > 0 {
+            self.begun.bytes.extend_from_slice(claim.bytes_mut());
+        } else {
+            packet.clear();
+            packet.extend_from_slice(claim.bytes_mut());
+        }
+        if goes_on {
+            self.begun.addrs.push(addr);
+            return Outgoing::Part;
+        }
+        if begun > 0 {
+            packet.clear();
+            packet.append(&mut self.begun.bytes);
+        }
+        Outgoing::Packet(Addresses { first: std::mem::take(&mut self.begun.addrs), last: addr })
     }
 
-    /// Says that a packet was sent (`xskq_prod_submit_addr`).
+    /// Drops the packet that was begun, and a descriptor with it (`xsk_drop_skb`).
+    fn drop_begun(&mut self, addr: u64) {
+        let Begun { addrs, .. } = std::mem::take(&mut self.begun);
+        for addr in addrs.into_iter().chain([addr]) {
+            self.statistics.tx_invalid_descs += 1;
+            self.complete(addr);
+        }
+    }
+
+    /// Says that a segment of a packet was sent (`xskq_prod_submit_addr`).
     pub fn complete(&mut self, addr: u64) {
         self.reserved = self.reserved.saturating_sub(1);
         // An address that names no frame of ours goes back as well: it is a number, no more.

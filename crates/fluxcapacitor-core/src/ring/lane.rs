@@ -93,6 +93,14 @@ impl LaneRings {
         Ok((Self::new(lane, fill, rx, tx, completion), peer))
     }
 
+    /// Has the rings take packets of several segments, up to so many sent and so many received.
+    ///
+    /// For sockets that were bound so (`XDP_USE_SG`): others make one packet of each segment.
+    pub fn allow_chains(&mut self, sent_max: u32, received_max: u32) {
+        self.tx.set_segments_max(sent_max);
+        self.rx.set_segments_max(received_max);
+    }
+
     fn new(
         lane: &Arc<Lane>,
         fill: ProducerRing<u64>,

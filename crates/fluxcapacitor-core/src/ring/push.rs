@@ -5,7 +5,7 @@ use std::fmt;
 use super::RingCorrupt;
 use crate::umem::Foreign;
 
-/// A frame or segment that a ring did not take, handed back unchanged.
+/// A frame, segment or packet that a ring did not take, handed back unchanged.
 ///
 /// It does not convert into [`Error`](crate::Error) by `?`: the frame would be lost on the way.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,8 +17,10 @@ pub enum PushError<T> {
     Foreign(T),
     /// The packet has no bytes. The kernel would not send it, and might not complete it.
     Empty(T),
-    /// It says that the packet goes on in another segment, and this socket sends single segments.
+    /// It says that the packet goes on in another segment: such are pushed whole, as a chain.
     Continued(T),
+    /// It has more segments than this socket sends as one packet, or than the ring has slots.
+    TooManySegments(T),
     /// The ring has stopped.
     Corrupt(T, RingCorrupt),
 }
@@ -37,6 +39,7 @@ impl<T> PushError<T> {
             Self::Foreign(inner) => PushError::Foreign(make(inner)),
             Self::Empty(inner) => PushError::Empty(make(inner)),
             Self::Continued(inner) => PushError::Continued(make(inner)),
+            Self::TooManySegments(inner) => PushError::TooManySegments(make(inner)),
             Self::Corrupt(inner, corrupt) => PushError::Corrupt(make(inner), corrupt),
         }
     }
@@ -48,6 +51,7 @@ impl<T> PushError<T> {
             | Self::Foreign(inner)
             | Self::Empty(inner)
             | Self::Continued(inner)
+            | Self::TooManySegments(inner)
             | Self::Corrupt(inner, _) => inner,
         }
     }
@@ -66,7 +70,10 @@ impl<T> fmt::Display for PushError<T> {
             Self::Foreign(_) => Foreign(()).fmt(f),
             Self::Empty(_) => f.write_str("a packet of length 0 cannot be sent"),
             Self::Continued(_) => f.write_str(
-                "the packet goes on in another segment; this socket sends single segments",
+                "the packet goes on in another segment; make a chain of them and push that",
+            ),
+            Self::TooManySegments(_) => f.write_str(
+                "the packet has more segments than this socket sends as one (`TxRing::segments_max`)",
             ),
             Self::Corrupt(_, corrupt) => corrupt.fmt(f),
         }

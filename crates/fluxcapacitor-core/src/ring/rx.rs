@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::consumer::Taken;
 use super::transfer::{Step, transfer};
+use super::whole::{Reassembly, WholePackets};
 use super::{ConsumerRing, Descriptor, Exchange, FillRing, RingCorrupt, TxRing, XDP_PKT_CONTD};
 use crate::error::{Error, Result};
-use crate::umem::{FramePool, Frames, Holder, Lane, Segment};
+use crate::umem::{Chain, FramePool, Frames, Holder, Lane, Segment};
 
 /// Packets that the kernel has received.
 ///
@@ -19,15 +20,21 @@ pub struct RxRing {
     ring: ConsumerRing<Descriptor>,
     received: Holder,
     rejected: u64,
+    whole: Reassembly,
     lane: Arc<Lane>,
 }
 
 impl RxRing {
     pub(super) fn new(ring: ConsumerRing<Descriptor>, lane: Arc<Lane>) -> Self {
-        Self { ring, received: lane.received(), rejected: 0, lane }
+        Self { ring, received: lane.received(), rejected: 0, whole: Reassembly::new(), lane }
     }
 
-    /// Receives up to `max` packets; none if there are none.
+    pub(super) fn set_segments_max(&mut self, most: u32) {
+        self.whole.segments_max = most;
+    }
+
+    /// Receives up to `max` packets; none if there are none. Of a packet that goes on in further descriptors, each
+    /// is one by itself ([`Segment::continues`]); [`RxRing::receive_whole`] puts them together.
     ///
     /// Packets that are not taken out of the batch stay in the ring. A batch that is forgotten
     /// (`mem::forget`) loses their frames; so does a loop over it that is left with a packet in hand,
@@ -45,10 +52,50 @@ impl RxRing {
         })
     }
 
+    /// Receives up to `max` whole packets, of as many segments as each has; none if there are none.
+    ///
+    /// Descriptors of a packet whose end has not come yet stay in the ring, as do packets that are not taken
+    /// out of the batch. Unlike other batches, it goes on round the end of the ring.
+    ///
+    /// A packet is rejected if one of its descriptors could not be true, or if it has more than
+    /// [`RxRing::segments_max`] segments, or more than the ring has slots. What frames it has are kept for
+    /// [`RxRing::salvage`]. Ask for whole packets on a ring of multi-buffer packets always, or never:
+    /// [`RxRing::receive`] does not know of a packet that this has begun to reject.
+    ///
+    /// # Errors
+    /// [`RingCorrupt`] if the kernel's index is out of its window.
+    #[inline]
+    pub fn receive_whole(&mut self, max: u32) -> Result<WholePackets<'_>, RingCorrupt> {
+        if std::mem::take(&mut self.whole.awaits_end) {
+            self.ring.look()?;
+        } else {
+            self.ring.ready()?;
+        }
+        let (region, received) = (self.lane.umem(), self.received);
+        let (ring, kept, rejected) = (&mut self.ring, &mut self.whole, &mut self.rejected);
+        Ok(WholePackets::new(ring, region, received, kept, rejected, max))
+    }
+
+    /// The frames of packets that [`RxRing::receive_whole`] has rejected since this was last asked for, to
+    /// be given to a pool; with an honest kernel there are none.
+    ///
+    /// Frames that are not asked for are the closed lane's when the ring is dropped.
+    #[inline]
+    pub fn salvage(&mut self) -> Chain {
+        std::mem::take(&mut self.whole.salvage)
+    }
+
+    /// How many segments a whole packet may have; 1 unless the socket takes packets of several.
+    #[inline]
+    pub fn segments_max(&self) -> u32 {
+        self.whole.segments_max
+    }
+
     /// Lends up to `max` packets to `look`, posts the frame of each straight back to `fill`, and says
     /// how many. The shortest way to look at packets and drop them.
     ///
-    /// Stops early where either ring ends in memory and behind what is rejected, and moves none if
+    /// It is for packets of one segment: a descriptor of one that goes on is rejected, and its frame stays
+    /// out. Stops early where either ring ends in memory and behind what is rejected, and moves none if
     /// `fill` is full: leave room in it for what has been received. If `look` panics, its packet is
     /// still in the ring.
     ///
@@ -165,8 +212,8 @@ impl RxRing {
         self.ring.occupancy()
     }
 
-    /// How many descriptors were skipped because they could not be true; 0 with an honest kernel.
-    /// Their frames stay out.
+    /// How many descriptors were skipped because they could not be true, and packets because they had too
+    /// many; 0 with an honest kernel. Frames that a descriptor did not rightly name stay out.
     #[inline]
     pub fn rejected(&self) -> u64 {
         self.rejected
@@ -176,6 +223,16 @@ impl RxRing {
     #[inline]
     pub fn size(&self) -> u32 {
         self.ring.size()
+    }
+}
+
+impl Drop for RxRing {
+    fn drop(&mut self) {
+        let mut salvage = self.salvage();
+        let umem = self.lane.umem();
+        while let Ok(Some(segment)) = umem.take_first(&mut salvage) {
+            umem.frames().lend(segment.into_frame(), self.received);
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::producer::Written;
 use super::push::at_most;
-use super::{Descriptor, Lent, ProducerRing, PushError, RingCorrupt, Slot};
+use super::{Descriptor, Lent, ProducerRing, PushError, RingCorrupt, Slot, XDP_PKT_CONTD};
 use crate::error::{Error, Result};
-use crate::umem::{Holder, Lane, Place, Segment, UmemId};
+use crate::umem::{Chain, Holder, Lane, Place, Segment, UmemId};
 
 /// Packets on their way to the wire.
 ///
@@ -43,12 +43,17 @@ pub struct TxRing {
     // The memory goes before the lane is closed: fields drop in this order.
     ring: ProducerRing<Descriptor>,
     queued: Holder,
+    segments_max: u32,
     lane: Arc<Lane>,
 }
 
 impl TxRing {
     pub(super) fn new(ring: ProducerRing<Descriptor>, lane: Arc<Lane>) -> Self {
-        Self { ring, queued: lane.holder(Place::Queued), lane }
+        Self { ring, queued: lane.holder(Place::Queued), segments_max: 1, lane }
+    }
+
+    pub(super) fn set_segments_max(&mut self, most: u32) {
+        self.segments_max = most;
     }
 
     /// Pushes one packet; the kernel sees it after [`TxRing::publish`].
@@ -123,6 +128,74 @@ impl TxRing {
         Ok(TxSlot { cell, written, queued: self.queued, umem: self.lane.umem().id() })
     }
 
+    /// Pushes a packet of one or more segments, whole or not at all; the kernel sees it after
+    /// [`TxRing::publish`]. Each segment is completed by itself.
+    ///
+    /// A packet that was pushed is gone:
+    /// ```compile_fail,E0382
+    /// # use fluxcapacitor_core::{ring::*, umem::*};
+    /// # fn f(tx: &mut TxRing, packet: Chain) {
+    /// tx.push_chain(packet).unwrap();
+    /// tx.push_chain(packet).unwrap();
+    /// # }
+    /// ```
+    /// Handed back, it is as it was:
+    /// ```
+    /// # use fluxcapacitor_core::{ring::*, umem::*};
+    /// # fn f(tx: &mut TxRing, pool: &mut FramePool, packet: Chain) {
+    /// if let Err(refused) = tx.push_chain(packet) {
+    ///     pool.give_chain(refused.into_inner()).unwrap();
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`PushError`] with the packet, all of it.
+    #[inline]
+    pub fn push_chain(&mut self, packet: Chain) -> Result<(), PushError<Chain>> {
+        match packet.into_segment() {
+            // As most are.
+            Ok(segment) => self.push(segment).map_err(|refused| refused.map(Chain::from)),
+            Err(packet) => self.push_segments(packet),
+        }
+    }
+
+    fn push_segments(&mut self, mut packet: Chain) -> Result<(), PushError<Chain>> {
+        let (region, queued) = (self.lane.umem(), self.queued);
+        let umem = region.frames();
+        let segments = packet.segments();
+        if packet.umem().is_some_and(|of| of != umem.id()) {
+            return Err(PushError::Foreign(packet));
+        }
+        if segments > self.segments_max.min(self.ring.size()) {
+            return Err(PushError::TooManySegments(packet));
+        }
+        // A segment without bytes is as invalid as a packet without any.
+        if region.has_gap(&packet) {
+            return Err(PushError::Empty(packet));
+        }
+        match self.ring.room(segments) {
+            Ok(room) if room >= segments => {}
+            Ok(_) => return Err(PushError::Full(packet)),
+            Err(corrupt) => return Err(PushError::Corrupt(packet, corrupt)),
+        }
+        let pushed = self.ring.write_with(segments, || {
+            let segment = region.take_first(&mut packet).ok().flatten()?;
+            let (start, len) = (segment.start(), segment.len());
+            let options = if segment.continues() { XDP_PKT_CONTD } else { 0 };
+            let addr = umem.lend(segment.into_frame(), queued) + u64::from(start);
+            Some(Descriptor { addr, len, options })
+        });
+        // There is room, and a room that was seen does not shrink.
+        pushed.map_or_else(|corrupt| Err(PushError::Corrupt(packet, corrupt)), |_| Ok(()))
+    }
+
+    /// How many segments a packet may have; 1 unless the socket sends packets of several.
+    #[inline]
+    pub fn segments_max(&self) -> u32 {
+        self.segments_max
+    }
+
     /// The cursor, for addresses whose frames have been written down.
     #[inline]
     pub(super) fn cursor(&mut self) -> &mut ProducerRing<Descriptor> {
@@ -140,6 +213,18 @@ impl TxRing {
     #[cfg(fluxcap_doors)]
     pub fn forge(&mut self, descriptor: Descriptor) -> bool {
         matches!(self.ring.push(descriptor), Ok(Ok(())))
+    }
+
+    /// Pushes a segment with whatever options, by the ledger but past the checks, if there is room: for tests of
+    /// what the kernel does with packets that no safe code can submit.
+    #[cfg(fluxcap_doors)]
+    pub fn forge_segment(&mut self, segment: Segment, options: u32) -> bool {
+        if !self.ring.room(1).is_ok_and(|room| room > 0) {
+            return false;
+        }
+        let (start, len) = (segment.start(), segment.len());
+        let addr = self.lane.umem().frames().lend(segment.into_frame(), self.queued);
+        self.forge(Descriptor { addr: addr + u64::from(start), len, options })
     }
 
     /// Shows the kernel everything pushed so far.

@@ -71,8 +71,9 @@ pub struct Facts {
     pub is_up: bool,
     /// How it serves sockets.
     pub profile: Profile,
-    /// Whether XDP programs can run in its driver: where packets are copied, those of the other end have to
-    /// fit a page (`veth_xdp_set`).
+    /// Whether XDP programs that see packets in one buffer can run in its driver: the packets have to fit a
+    /// page; where they are copied, those of the other end (`veth_xdp_set`). Programs that take several buffers
+    /// always can.
     pub native_xdp: bool,
 }
 
@@ -136,9 +137,9 @@ impl Nic {
     pub fn facts(&self) -> Facts {
         let state = self.shared.lock();
         let nic = &state.nics[self.id];
-        let sender = match nic.wire {
-            Wire::Open => nic,
-            Wire::Linked { peer, .. } => &state.nics[peer],
+        let sender = match (nic.wire, nic.profile) {
+            (Wire::Linked { peer, .. }, Profile::Copy) => &state.nics[peer],
+            _ => nic,
         };
         Facts {
             index: self.id as u32 + 1,
@@ -146,7 +147,7 @@ impl Nic {
             queues: nic.queues.len() as u32,
             is_up: nic.up,
             profile: nic.profile,
-            native_xdp: nic.profile == Profile::ZeroCopy || sender.mtu <= NATIVE_MTU_MAX,
+            native_xdp: sender.mtu <= NATIVE_MTU_MAX,
         }
     }
 
@@ -231,7 +232,19 @@ impl Nic {
     /// [`Error::ProgramRefused`] if it does what is not modelled; [`Error::ProgramBusy`] if there is one;
     /// [`Error::UnknownInterface`] if the NIC was removed.
     pub fn attach(&self, code: &[u8]) -> Result<Attached> {
-        let program = Program::load(code)?;
+        self.attach_program(Program::load(code, false)?)
+    }
+
+    /// As [`Nic::attach`], for a program that sees packets of several buffers (`BPF_F_XDP_HAS_FRAGS`): the first
+    /// 3520 bytes of each.
+    ///
+    /// # Errors
+    /// As [`Nic::attach`].
+    pub fn attach_multi_buffer(&self, code: &[u8]) -> Result<Attached> {
+        self.attach_program(Program::load(code, true)?)
+    }
+
+    fn attach_program(&self, program: Program) -> Result<Attached> {
         let mut state = self.shared.lock();
         let nic = &mut state.nics[self.id];
         let interface = nic.full_name.clone();

@@ -21,6 +21,10 @@ const ADJUST_TAIL: u32 = 65;
 /// `ETH_HLEN`: no packet gets shorter.
 const LEN_MIN: i64 = 14;
 
+/// How much of a packet lies in its first buffer, if the program takes more than one: a page less the kernel's
+/// headroom and `struct skb_shared_info` (`skb_pp_cow_data`, net/core/skbuff.c).
+const LINEAR_MAX: usize = 4096 - 256 - 320;
+
 /// How long a packet can grow: a page less the kernel's headroom and `struct skb_shared_info`.
 const LEN_MAX: i64 = 4096 - 256 - 320;
 
@@ -35,7 +39,11 @@ const STACK: i16 = 512;
 
 /// A program that can run.
 #[derive(Clone, Debug)]
-pub(super) struct Program(&'static [u8]);
+pub(super) struct Program {
+    code: &'static [u8],
+    /// Whether it sees packets of several buffers (`BPF_F_XDP_HAS_FRAGS`); others see them in one.
+    has_frags: bool,
+}
 
 /// What becomes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +73,8 @@ struct Run {
     maps: Arc<Maps>,
     redirect: Option<(u64, u64)>,
     len: i64,
+    /// Whether the packet has several buffers.
+    has_frags: bool,
 }
 
 thread_local! {
@@ -83,7 +93,7 @@ const MACHINES_MAX: usize = 16;
 
 impl Program {
     /// Takes a program, as `Target::Interpreter` of `fluxcapacitor-ebpf` encodes it.
-    pub(super) fn load(code: &[u8]) -> Result<Self> {
+    pub(super) fn load(code: &[u8], has_frags: bool) -> Result<Self> {
         let refuse = |why: String| Error::ProgramRefused {
             source: io::Error::new(io::ErrorKind::Unsupported, "the simulator cannot run it"),
             log: why,
@@ -91,22 +101,24 @@ impl Program {
         check(code).map_err(refuse)?;
         // What `rbpf` itself refuses is not kept.
         EbpfVmMbuff::new(Some(code)).map_err(|error| refuse(error.to_string()))?;
-        Ok(Self(intern(code)))
+        Ok(Self { code: intern(code), has_frags })
     }
 
-    /// Runs on a packet, which it may shorten or lengthen.
+    /// Runs on a packet, which it may shorten or lengthen. Of a packet of several buffers it sees the first.
     pub(super) fn run(&self, packet: &mut Vec<u8>, ingress: Ingress, maps: &Arc<Maps>) -> Verdict {
+        let linear = if self.has_frags { packet.len().min(LINEAR_MAX) } else { packet.len() };
         RUN.with_borrow_mut(|run| {
             run.maps = Arc::clone(maps);
             run.redirect = None;
             run.len = packet.len() as i64;
+            run.has_frags = linear < packet.len();
         });
         let code = MACHINES.with_borrow_mut(|machines| {
-            if machines.last().is_none_or(|machine| !std::ptr::eq(machine.program, self.0)) {
-                let at = machines.iter().position(|kept| std::ptr::eq(kept.program, self.0));
+            if machines.last().is_none_or(|machine| !std::ptr::eq(machine.program, self.code)) {
+                let at = machines.iter().position(|kept| std::ptr::eq(kept.program, self.code));
                 let found = match at {
                     Some(at) => machines.remove(at),
-                    None => machine(self.0).ok()?,
+                    None => machine(self.code).ok()?,
                 };
                 if machines.len() == MACHINES_MAX {
                     machines.remove(0);
@@ -115,7 +127,8 @@ impl Program {
             }
             let vm = &machines.last()?.vm;
             // Some arithmetic panics in it where Rust checks for overflow: the packet is aborted.
-            let run = || vm.execute_program(packet, &context(packet, ingress)).ok();
+            let (seen, vm) = (&packet[..linear], &vm);
+            let run = || vm.execute_program(seen, &context(seen, ingress)).ok();
             catch_unwind(AssertUnwindSafe(run)).ok().flatten()
         });
         let (redirect, len) = RUN.with_borrow_mut(|run| (run.redirect, run.len));
@@ -184,11 +197,16 @@ fn redirect_map(map: u64, slot: u64, flags: u64, _: u64, _: u64) -> u64 {
     })
 }
 
-/// `bpf_xdp_adjust_tail` (`net/core/filter.c`).
+/// `bpf_xdp_adjust_tail` (`net/core/filter.c`). A packet of several buffers only gets shorter: drivers say how
+/// much room there is behind the last one, and veth does not.
 fn adjust_tail(_context: u64, delta: u64, _: u64, _: u64, _: u64) -> u64 {
     const EINVAL: i64 = 22;
+    const EOPNOTSUPP: i64 = 95;
     RUN.with_borrow_mut(|run| {
         let len = run.len + i64::from(delta as i32);
+        if len > run.len && run.has_frags {
+            return (-EOPNOTSUPP).cast_unsigned();
+        }
         if len < LEN_MIN || (len > run.len && len > LEN_MAX) {
             return (-EINVAL).cast_unsigned();
         }

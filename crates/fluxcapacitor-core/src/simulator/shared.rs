@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
@@ -42,7 +43,9 @@ impl Shared {
         let mut state = self.lock();
         let changed = change(&mut state);
         self.tell(&mut state);
+        let woken = std::mem::take(&mut state.woken);
         go_on(state);
+        woken.into_iter().for_each(Waker::wake);
         changed
     }
 
@@ -60,6 +63,18 @@ impl Shared {
             state.wakes_at = 0;
             self.due.notify_all();
         }
+    }
+
+    /// Wakes the tasks for which there is something. Unlocks for that: what a waker does, or drops, may come back
+    /// to this world.
+    pub(super) fn wake<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        if state.woken.is_empty() {
+            return state;
+        }
+        let woken = std::mem::take(&mut state.woken);
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+        self.lock()
     }
 
     /// A socket waits in real time until something has happened, or `timeout` is over.

@@ -3,6 +3,7 @@
 #[cfg(unix)]
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub(super) struct Socket {
     pub(super) bound: Option<BindMode>,
     pub(super) tx_budget: u32,
     pub(super) doorbell: Doorbell,
+    /// The task that waits for packets.
+    pub(super) task: Option<Waker>,
 }
 
 /// Lets go of a queue when the lane has closed: socket and rings are all gone.
@@ -68,6 +71,11 @@ impl Socket {
         if self.uses_need_wakeup() {
             self.lane.peer.tx.set_need_wakeup(asleep);
         }
+    }
+
+    /// Whether packets may have several segments (`xs->sg`).
+    pub(super) fn is_multi_buffer(&self) -> bool {
+        self.bound.is_some_and(|mode| mode.segments_max > 1)
     }
 
     /// `xsk_rcv_check`.
@@ -105,9 +113,34 @@ impl SimSocket {
             bound: None,
             tx_budget: TX_BUDGET,
             doorbell,
+            task: None,
         });
         lane.hold(Box::new(Closing { shared: Arc::clone(&shared), id }));
         Ok((rings, Self { shared, id, bell, lane }))
+    }
+
+    /// Lets time pass, and all happen that is due by then, for a caller who has slept so long; in a world that
+    /// runs live it has passed already.
+    #[doc(hidden)]
+    pub fn let_pass(&self, time: Duration) {
+        self.call(|state| {
+            if !state.clock.is_live() {
+                state.run_until(state.clock.after(time));
+            }
+        });
+    }
+
+    /// Has a task woken when packets come, once; says whether there are some already, and then it is not. A
+    /// further task takes the place of the one before.
+    #[doc(hidden)]
+    pub fn wake_on_packets(&self, task: &Waker) -> bool {
+        let told = self.with(|socket| {
+            let is_readable = socket.lane.is_readable();
+            let task = (!is_readable).then(|| task.clone());
+            (is_readable, std::mem::replace(&mut socket.task, task))
+        });
+        // The one before ends here, out of the lock: it may be all that keeps a socket of this world.
+        told.map_or(true, |(is_readable, _before)| is_readable)
     }
 
     pub(super) fn id(&self) -> SocketId {
@@ -152,6 +185,7 @@ impl SimSocket {
                 }
             }
             shared.tell(&mut state);
+            state = shared.wake(state);
             if state.panic.is_some() && !thread::panicking() {
                 go_on(state);
                 return Ok(Waited::TimedOut);
@@ -224,6 +258,10 @@ impl Backend for SimSocket {
 
     fn is_zero_copy(&self) -> Result<bool> {
         self.with(|socket| socket.is_zero_copy())
+    }
+
+    fn segments_max(&self) -> u32 {
+        self.with(|socket| socket.bound.map_or(1, |mode| mode.segments_max)).unwrap_or(1)
     }
 
     /// There is none: nobody polls but the world.
@@ -305,7 +343,8 @@ impl Unbound for SimSocket {
             if queue.socket.is_some() || now < queue.busy_until {
                 return Err(Refusal::Busy);
             }
-            if mode.zero_copy && profile != Profile::ZeroCopy {
+            // No driver that is modelled takes packets of several segments without copies.
+            if mode.zero_copy && (profile != Profile::ZeroCopy || mode.segments_max > 1) {
                 return Err(Refusal::NotSupported);
             }
             queue.socket = Some(self.id);
@@ -344,15 +383,17 @@ impl Drop for SimSocket {
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        self.shared.with(|state| {
+        // Out of the lock it is dropped: with it goes the task that waits for it.
+        let _closed = self.shared.with(|state| {
             let busy_until = state.clock.after(BUSY_AFTER_CLOSE);
-            let Some(closed) = state.sockets.remove(&self.id) else { return };
+            let closed = state.sockets.remove(&self.id)?;
             let queue = state.nics[closed.nic].queues.get_mut(closed.queue as usize);
             if let Some(queue) = queue.filter(|queue| queue.socket == Some(self.id)) {
                 queue.socket = None;
                 queue.busy_until = busy_until;
                 queue.driver = Default::default();
             }
+            Some(closed)
         });
     }
 }

@@ -9,6 +9,7 @@ pub(super) use driver::Driver;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use super::clock::{Clock, Moment};
@@ -59,6 +60,8 @@ pub(super) struct State {
     pub(super) live_guards: usize,
     /// Whether something has happened that sockets may wait for.
     pub(super) has_stirred: bool,
+    /// Tasks that are to be woken, once the lock is free.
+    pub(super) woken: Vec<Waker>,
     /// Until when the thread of a live world sleeps; 0 while it does not.
     pub(super) wakes_at: Moment,
     /// Buffers of packets that have gone, to be used again.
@@ -81,6 +84,7 @@ impl State {
             panic: None,
             live_guards: 0,
             has_stirred: false,
+            woken: Vec::new(),
             wakes_at: 0,
             buffers: Vec::new(),
         }

@@ -176,7 +176,7 @@ impl World {
                 state.clock.catch_up();
                 state.run_due();
                 shared.tell(&mut state);
-                state = shared.wait_due(state);
+                state = shared.wait_due(shared.wake(state));
             }
         });
         Live { shared: Arc::clone(&self.shared), is_over, thread: Some(thread) }

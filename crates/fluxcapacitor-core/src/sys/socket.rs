@@ -10,7 +10,7 @@ use std::ffi::{c_int, c_void};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,8 @@ pub struct XdpSocket {
     lane: Arc<Lane>,
     ifindex: u32,
     queue: u32,
+    /// As it was bound.
+    segments_max: AtomicU32,
     opened: Instant,
     /// When the link was last looked at, in milliseconds since the opening.
     looked_ms: AtomicU64,
@@ -75,7 +77,8 @@ impl XdpSocket {
             errno => Error::privileged("socket(AF_XDP)", "CAP_NET_RAW", errno),
         })?;
         let (opened, looked_ms) = (Instant::now(), AtomicU64::new(0));
-        let socket = Self { fd, lane, ifindex, queue, opened, looked_ms };
+        let segments_max = AtomicU32::new(1);
+        let socket = Self { fd, lane, ifindex, queue, segments_max, opened, looked_ms };
         if own_umem {
             socket.register_umem()?;
         }
@@ -256,6 +259,10 @@ impl Backend for XdpSocket {
         Ok(options.contains(XdpOptionsFlags::XDP_OPTIONS_ZEROCOPY))
     }
 
+    fn segments_max(&self) -> u32 {
+        self.segments_max.load(Relaxed)
+    }
+
     fn napi_id(&self) -> Result<Option<u32>> {
         let id = self.get(libc::SOL_SOCKET, libc::SO_INCOMING_NAPI_ID);
         let id = id.map_err(|source| Error::sys("getsockopt(SO_INCOMING_NAPI_ID)", source))?;
@@ -320,6 +327,7 @@ impl Unbound for XdpSocket {
                     SocketAddrXdpFlags::XDP_COPY
                 };
                 flags.set(SocketAddrXdpFlags::XDP_USE_NEED_WAKEUP, mode.need_wakeup);
+                flags.set(SocketAddrXdpFlags::XDP_USE_SG, mode.segments_max > 1);
                 bind(&self.fd, &addr(flags))
             }
         };
@@ -332,6 +340,8 @@ impl Unbound for XdpSocket {
             Errno::PERM | Errno::ACCESS => Refusal::NotPermitted,
             errno => Refusal::Other(errno.into()),
         })?;
+        let segments_max = share.map_or(mode.segments_max, Backend::segments_max);
+        self.segments_max.store(segments_max, Relaxed);
         self.lane.bound();
         Ok(())
     }

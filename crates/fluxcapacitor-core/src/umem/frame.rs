@@ -69,6 +69,13 @@ impl Segment {
         &self.frame
     }
 
+    /// The same, saying so or not that the packet goes on behind it.
+    #[inline]
+    pub(super) const fn continuing(mut self, continues: bool) -> Self {
+        self.continues = continues;
+        self
+    }
+
     #[inline]
     pub(super) const fn frame_mut(&mut self) -> &mut Frame {
         &mut self.frame

@@ -1,8 +1,8 @@
 //! The region itself: bytes, layout, ledger and lanes.
 //!
 //! # Safety
-//! Owns `[one-token]`: the bytes of a frame are reached only through its one [`Frame`], borrowed
-//! shared for `&[u8]`, exclusively for `&mut [u8]`. While a token exists, its frame is with the user,
+//! Owns `[one-token]`: the bytes of a frame are reached only through its one [`Frame`], or the chain that this
+//! is part of (`slices`), borrowed shared for `&[u8]`, exclusively for `&mut [u8]`. While a token exists, its frame is with the user,
 //! and the kernel, which is trusted in this, writes only into frames that it holds.
 #![allow(unsafe_code)]
 
@@ -12,6 +12,7 @@ use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use super::chain::{Links, Place};
 use super::claim::Frames;
 use super::lane::LaneTable;
 use super::ledger::{Entries, Ledger};
@@ -65,6 +66,7 @@ struct Inner {
     layout: Layout,
     pages: GrantedPages,
     ledger: Ledger,
+    links: Links,
     lanes: Mutex<LaneTable>,
     memory: Memory,
 }
@@ -98,8 +100,9 @@ impl UmemRegion {
         })?;
         let (memory, pages) = Memory::new(layout.bytes(), pages)?;
         let ledger = Ledger::new(layout.frames());
-        let lanes = Mutex::new(LaneTable::default());
-        let umem = Self(Arc::new(Inner { id: UmemId(id), layout, pages, ledger, lanes, memory }));
+        let (links, lanes) = (Links::new(layout.frames()), Mutex::default());
+        let inner = Inner { id: UmemId(id), layout, pages, ledger, links, lanes, memory };
+        let umem = Self(Arc::new(inner));
 
         let mut pool = FramePool::new(&umem);
         // [one-token]: for the first time; the ledger says that the user has all of them. Backwards,
@@ -241,6 +244,12 @@ impl UmemRegion {
         Frames::new(self, self.entries(), self.0.memory.base())
     }
 
+    /// What follows each frame in its chain.
+    #[inline]
+    pub(super) fn links(&self) -> &Links {
+        &self.0.links
+    }
+
     #[inline]
     fn entries(&self) -> Entries<'_> {
         self.0.ledger.entries()
@@ -284,10 +293,16 @@ impl UmemRegion {
         if frame.umem() != self.id() {
             return Err(Foreign(()));
         }
-        let offset = self.layout().base(frame.index() as usize) as usize + start as usize;
+        Ok(self.byte_at(Place { index: frame.index(), start, len: 0 }))
+    }
+
+    /// The first byte of a segment of this region, or what was one.
+    #[inline]
+    pub(super) fn byte_at(&self, place: Place) -> NonNull<u8> {
+        let offset = self.layout().base(place.index as usize) as usize + place.start as usize;
         // SAFETY: a token's index is below the number of frames, and `start` within the frame, so the
         // offset is within (or at the end of) the region.
-        Ok(unsafe { self.0.memory.base().add(offset) })
+        unsafe { self.0.memory.base().add(offset) }
     }
 }
 

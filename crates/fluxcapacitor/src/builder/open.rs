@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fluxcapacitor_core::backend::{Backend, BindMode};
+use fluxcapacitor_core::backend::{Backend, BindMode, SEGMENTS_MAX};
 use fluxcapacitor_core::lane::{self, LaneOptions, OpenLane};
 use fluxcapacitor_core::{Error, Result};
 
@@ -12,6 +12,7 @@ use crate::granted::{BusyPollGrant, Granted};
 use crate::hook::{AttachMode, Hook};
 use crate::port::Port;
 use crate::raw::{Device, Group, Lane};
+use crate::trace;
 use crate::umem::{FramePool, Layout, UmemRegion};
 
 /// Packets per system call in copy mode, where that can be chosen: eight times the kernel's own, and a
@@ -42,9 +43,11 @@ pub(super) fn groups(builder: &FluxBuilder, one_only: Option<&str>) -> Result<Ve
     }
     builder.rings.check()?;
     let layout = builder.layout(&ports)?;
+    let takes_chains = builder.multi_buffer || builder.program.is_multi_buffer();
+    let program = builder.program.clone().multi_buffer(takes_chains);
     let mut hooked = Vec::with_capacity(ports.len());
     for port in ports {
-        let hook = Arc::new(port.attach(builder.attach, &builder.program)?);
+        let hook = Arc::new(port.attach(builder.attach, &program)?);
         hooked.push(Hooked { port, hook });
     }
     queues.into_iter().map(|queue| group(builder, &hooked, queue, layout)).collect()
@@ -71,7 +74,8 @@ fn group(builder: &FluxBuilder, hooked: &[Hooked], queue: u32, layout: Layout) -
     if builder.zero_copy == ZeroCopy::Forbid {
         return rung(false, None).open(hooked);
     }
-    let refusal = hooked.iter().find_map(|hooked| no_zero_copy(hooked, layout));
+    let refusal =
+        hooked.iter().find_map(|hooked| no_zero_copy(hooked, layout, builder.multi_buffer));
     match refusal.map_or_else(|| rung(true, None).open(hooked), Err) {
         Err(Error::NoZeroCopy { why, .. }) if builder.zero_copy == ZeroCopy::Prefer => {
             rung(false, Some(why)).open(hooked)
@@ -124,11 +128,21 @@ impl Rung<'_> {
             driver: &port.driver,
             queue: self.queue,
             sizes: self.builder.rings,
-            mode: BindMode { zero_copy: self.zero_copy, need_wakeup: self.builder.need_wakeup },
+            mode: self.mode(port),
             share,
             tx_reserve: (pool.len() as u32).saturating_sub(frames),
         };
         lane::open(umem, pool, &options)
+    }
+
+    fn mode(&self, port: &Port) -> BindMode {
+        let segments_max = match (self.builder.multi_buffer, self.zero_copy) {
+            (false, _) => 1,
+            (true, true) => port.zero_copy_segments_max,
+            (true, false) => SEGMENTS_MAX,
+        };
+        let need_wakeup = self.builder.need_wakeup;
+        BindMode { zero_copy: self.zero_copy, need_wakeup, segments_max }
     }
 
     /// Says what was granted.
@@ -150,31 +164,43 @@ impl Rung<'_> {
             need_wakeup: self.builder.need_wakeup,
             busy_poll: busy_poll(self.builder.busy_poll, &*socket)?,
             tx_budget: tx_budget(self.builder.rings.tx, &*socket)?,
+            multi_buffer: self.builder.multi_buffer,
+            segments_max: socket.segments_max(),
             frames: self.layout.frames(),
             frame_size: self.layout.frame_size(),
             headroom: self.layout.headroom(),
             rings: self.builder.rings,
         };
-        let device = Device::new(Some(Arc::clone(hook)), self.queue, socket);
+        trace::opened(&granted);
+        let device = Device::new(Some(Arc::clone(hook)), port.name.clone(), self.queue, socket);
         Ok(Lane { device, rings, granted })
     }
 }
 
 /// Why there can be no zero-copy, as far as it can be known without trying.
-fn no_zero_copy(Hooked { port, hook }: &Hooked, layout: Layout) -> Option<Error> {
+fn no_zero_copy(
+    Hooked { port, hook }: &Hooked,
+    layout: Layout,
+    multi_buffer: bool,
+) -> Option<Error> {
     // Drivers receive into whole cache lines: `xsk_pool_get_rx_frame_size` rounded down to 128.
     let receivable = layout.packet_max() & !127;
     let longest = port.mtu.saturating_add(ETHERNET_OVERHEAD);
+    let (mtu, most) = (port.mtu, port.zero_copy_segments_max);
     let why = if hook.mode() == AttachMode::Generic {
         // The driver would fill the ring for packets that the stack then copies out of it.
         "the XDP program runs in generic mode".to_owned()
     } else if port.refuses_zero_copy {
         "the driver does not offer it (xsk-zerocopy is not among its XDP features)".to_owned()
-    } else if longest > receivable {
+    } else if multi_buffer && most < 2 {
+        "the driver does not offer it for packets of several segments (xdp-zc-max-segs)".to_owned()
+    } else if multi_buffer && longest.div_ceil(receivable.max(1)) > most {
         format!(
-            "packets of MTU {} do not fit the {receivable} bytes that drivers can use",
-            port.mtu
+            "packets of MTU {mtu} take more than the {most} segments of {receivable} bytes that the \
+             driver can use"
         )
+    } else if longest > receivable && !multi_buffer {
+        format!("packets of MTU {mtu} do not fit the {receivable} bytes that drivers can use")
     } else {
         return None;
     };

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use fluxcapacitor_core::sys::bpf::{Link, Program, XdpMode};
+use fluxcapacitor_core::sys::bpf::{Link, Program, XDP_HAS_FRAGS, XdpMode};
 use fluxcapacitor_core::sys::netdev::{AttachedMode, Interface};
 use fluxcapacitor_core::{Error, Result};
 use fluxcapacitor_ebpf::Target;
@@ -34,7 +34,8 @@ impl Hook {
         let map = XskMap::new(interface.queue_count())?;
         let code = program.assemble(map.reference(), Target::Kernel)?;
         let code: Vec<[u8; 8]> = code.instructions().iter().map(|insn| insn.encode()).collect();
-        let program = Program::load_xdp(&code, PROGRAM, 0)?;
+        let flags = if program.is_multi_buffer() { XDP_HAS_FRAGS } else { 0 };
+        let program = Program::load_xdp(&code, PROGRAM, flags)?;
 
         let link = |mode| Link::attach_xdp(&program, interface.index, mode);
         let hooked = |link, mode, why_not_native| {
@@ -80,7 +81,8 @@ fn is_refused_by_driver(source: &io::Error) -> bool {
 fn native_refusal(source: &io::Error, mtu: u32) -> String {
     match source.raw_os_error() {
         Some(errno::ERANGE) => format!(
-            "packets of this link do not fit one buffer (the MTU is {mtu} here; on veth the peer's counts)"
+            "packets of this link do not fit one buffer (the MTU is {mtu} here; on veth the peer's counts): \
+             ask for multi_buffer, or set a smaller MTU"
         ),
         _ => source.to_string(),
     }

@@ -11,7 +11,10 @@ use fluxcapacitor_ebpf::{AssembleError, MapRef, Program, Target, redirect_progra
 /// By default it is [`redirect_program`]: the packets of each queue that has a socket go there, all
 /// others to the stack.
 #[derive(Clone)]
-pub struct XdpProgram(Arc<Make>);
+pub struct XdpProgram {
+    make: Arc<Make>,
+    multi_buffer: bool,
+}
 
 type Make = dyn Fn(MapRef, Target) -> Result<Program, AssembleError> + Send + Sync;
 
@@ -20,11 +23,27 @@ impl XdpProgram {
     pub fn new(
         make: impl Fn(MapRef, Target) -> Result<Program, AssembleError> + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(make))
+        Self { make: Arc::new(make), multi_buffer: false }
+    }
+
+    /// Whether it is to see packets of several buffers (`BPF_F_XDP_HAS_FRAGS`); off by default. It sees the
+    /// first part of such a packet. Without it, a driver refuses the program on links whose packets do not
+    /// fit one buffer.
+    ///
+    /// [`FluxBuilder::multi_buffer`](crate::FluxBuilder::multi_buffer) sets it.
+    #[doc(alias = "xdp.frags")]
+    #[must_use]
+    pub fn multi_buffer(mut self, on: bool) -> Self {
+        self.multi_buffer = on;
+        self
+    }
+
+    pub(crate) const fn is_multi_buffer(&self) -> bool {
+        self.multi_buffer
     }
 
     pub(super) fn assemble(&self, map: MapRef, target: Target) -> Result<Program> {
-        (self.0)(map, target)
+        (self.make)(map, target)
             .map_err(|error| Error::invalid("XDP program", "of your own", error.to_string()))
     }
 }
@@ -37,6 +56,8 @@ impl Default for XdpProgram {
 
 impl fmt::Debug for XdpProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("XdpProgram").finish_non_exhaustive()
+        f.debug_struct("XdpProgram")
+            .field("multi_buffer", &self.multi_buffer)
+            .finish_non_exhaustive()
     }
 }

@@ -14,8 +14,10 @@ impl Hook {
         program: &XdpProgram,
     ) -> Result<Self> {
         let facts = nic.facts();
-        let refusal = (!facts.native_xdp).then(|| {
-            "packets of this link do not fit one buffer (the other end's MTU counts)".to_owned()
+        let refusal = (!facts.native_xdp && !program.is_multi_buffer()).then(|| {
+            "packets of this link do not fit one buffer (the other end's MTU counts): ask for \
+             multi_buffer, or set a smaller MTU"
+                .to_owned()
         });
         let (mode, why_not_native) = match (attach, refusal) {
             (Attach::Generic, _) => (AttachMode::Generic, None),
@@ -30,7 +32,12 @@ impl Hook {
         };
         let map = XskMap::simulated(nic.socket_map(facts.queues));
         let code = program.assemble(map.reference(), Target::Interpreter)?;
-        let holder = Holder::Simulated(nic.attach(&code.bytes())?);
+        let attached = if program.is_multi_buffer() {
+            nic.attach_multi_buffer(&code.bytes())?
+        } else {
+            nic.attach(&code.bytes())?
+        };
+        let holder = Holder::Simulated(attached);
         Ok(Self { _holder: holder, map, mode, why_not_native })
     }
 }

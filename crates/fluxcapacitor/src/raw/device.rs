@@ -10,6 +10,7 @@ use fluxcapacitor_core::Result;
 use fluxcapacitor_core::backend::{Backend, Interest, Kick, Statistics, Waited};
 
 use crate::hook::Hook;
+use crate::trace;
 
 /// The socket of a queue, and the XDP program if it is ours.
 ///
@@ -19,14 +20,20 @@ use crate::hook::Hook;
 pub struct Device {
     // Detached before the socket is closed: fields drop in this order.
     hook: Option<Arc<Hook>>,
+    interface: String,
     queue: u32,
     socket: Box<dyn Backend>,
     kicks: AtomicU64,
 }
 
 impl Device {
-    pub(crate) fn new(hook: Option<Arc<Hook>>, queue: u32, socket: Box<dyn Backend>) -> Self {
-        Self { hook, queue, socket, kicks: AtomicU64::new(0) }
+    pub(crate) fn new(
+        hook: Option<Arc<Hook>>,
+        interface: String,
+        queue: u32,
+        socket: Box<dyn Backend>,
+    ) -> Self {
+        Self { hook, interface, queue, socket, kicks: AtomicU64::new(0) }
     }
 
     /// Makes the kernel send what is in the tx ring. One system call.
@@ -81,6 +88,12 @@ impl Device {
         self.hook.as_deref()
     }
 
+    /// The name that the interface had when it was opened.
+    #[must_use]
+    pub fn interface(&self) -> &str {
+        &self.interface
+    }
+
     /// The queue.
     #[must_use]
     pub const fn queue(&self) -> u32 {
@@ -99,6 +112,7 @@ impl Drop for Device {
         if let Some(hook) = &self.hook {
             let _removed = hook.map().remove(self.queue);
         }
+        trace::closed(&self.interface, self.queue);
     }
 }
 

@@ -107,6 +107,11 @@ impl FluxRx {
         &self.half.device
     }
 
+    #[cfg(feature = "async")]
+    pub(super) const fn shared_device(&self) -> &Arc<Device> {
+        &self.half.device
+    }
+
     /// What has been counted up to now, on both halves.
     ///
     /// # Errors

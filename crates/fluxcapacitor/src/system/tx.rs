@@ -71,6 +71,8 @@ pub struct FluxTx {
     /// Packets pushed and not flushed yet, and their bytes.
     packets: u64,
     bytes: u64,
+    /// Frames that were pushed and have not come back.
+    under_way: usize,
 }
 
 impl FluxTx {
@@ -81,7 +83,7 @@ impl FluxTx {
         shared: Arc<SharedFrameState>,
         reader: StatsReader,
     ) -> Self {
-        Self { half, pool, reserve, shared, reader, packets: 0, bytes: 0 }
+        Self { half, pool, reserve, shared, reader, packets: 0, bytes: 0, under_way: 0 }
     }
 
     /// A fresh packet without bytes, to be written by [`Packet::write`] or grown by [`Packet::resize`]; none while
@@ -112,6 +114,7 @@ impl FluxTx {
         match self.half.tx.push(segment) {
             Ok(()) => {
                 self.packets += 1;
+                self.under_way += 1;
                 self.bytes += bytes;
                 Ok(())
             }
@@ -164,13 +167,14 @@ impl FluxTx {
     /// [`Error::Ring`] if the completion ring is corrupt.
     #[inline]
     pub fn reclaim(&mut self) -> Result<usize> {
-        let reclaimed = self.half.reclaim(&mut self.pool)?;
+        let reclaimed = self.half.reclaim(&mut self.pool)? as usize;
+        self.under_way = self.under_way.saturating_sub(reclaimed);
         self.shared.take(Home::Tx, &mut self.pool)?;
         let surplus = self.pool.len().saturating_sub(self.reserve as usize);
         if surplus > 0 {
             self.shared.give_all(Home::Rx, self.pool.drain().take(surplus))?;
         }
-        Ok(reclaimed as usize)
+        Ok(reclaimed)
     }
 
     /// Flushes, and waits until the tx ring has room for a packet, for `timeout` at most; says whether it has.
@@ -181,7 +185,9 @@ impl FluxTx {
         let started = Instant::now();
         self.flush()?;
         loop {
+            let before = self.pool.len();
             self.half.make_room(&mut self.pool)?;
+            self.under_way = self.under_way.saturating_sub(self.pool.len() - before);
             self.reclaim()?;
             if self.half.tx.room()? > 0 {
                 return Ok(true);
@@ -201,10 +207,16 @@ impl FluxTx {
     }
 
     /// How many packets are under way: in the tx ring, with the kernel or in the completion ring. Zero once all
-    /// were completed and reclaimed. Counts all frames: not for every packet.
+    /// were completed and reclaimed.
     #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.shared.umem().census().tx as usize
+    pub const fn in_flight(&self) -> usize {
+        self.under_way
+    }
+
+    /// How many packets the kernel has not taken out of the tx ring yet, or that wait for a flush.
+    #[cfg(feature = "async")]
+    pub(super) fn unsent(&self) -> bool {
+        self.packets > 0 || self.half.tx.occupancy() > 0
     }
 
     /// What was granted.

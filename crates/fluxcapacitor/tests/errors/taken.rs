@@ -29,7 +29,7 @@ pub fn hold_a_socket(place: &str) {
     let open = || {
         let port = Port::Kernel { ifindex: Interface::by_name(interface).unwrap().index };
         let sizes = RingSizes { fill: 32, rx: 32, tx: 32, completion: 32 };
-        let mode = BindMode { zero_copy: false, need_wakeup: true };
+        let mode = BindMode { zero_copy: false, need_wakeup: true, segments_max: 1 };
         let (driver, queue, tx_reserve) = ("veth", 0, 32);
         let options =
             LaneOptions { port, interface, driver, queue, sizes, mode, share: None, tx_reserve };

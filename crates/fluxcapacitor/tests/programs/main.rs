@@ -22,3 +22,5 @@ mod bridge;
 mod firewall;
 #[cfg(target_os = "linux")]
 mod responder;
+#[cfg(target_os = "linux")]
+mod udp_echo;

@@ -123,3 +123,11 @@ fn responder() {
         ],
     );
 }
+
+#[test]
+fn udp_echo() {
+    is_called_as_all_are("udp_echo");
+    let unusable = ["--interface", "a", "--address", "10.9.0.2", "--port", "70000"];
+    refuses("udp_echo", &unusable, "--port wants a port, not `70000`");
+    plays("udp_echo", &[], &["total: 201 received, 200 sent", "200 datagrams echoed"]);
+}

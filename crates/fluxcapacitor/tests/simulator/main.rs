@@ -4,6 +4,7 @@
 mod bench;
 mod bind;
 mod faults;
+mod multi_buffer;
 mod pcap;
 mod program;
 mod queues;

@@ -128,11 +128,11 @@ impl State {
                 return sent;
             }
             match socket.lane.take_packet(&mut packet) {
-                Outgoing::Packet(addr) => {
-                    self.nics[nic].queues[queue as usize].driver.leaving.push_back(addr);
+                Outgoing::Packet(addrs) => {
+                    self.nics[nic].queues[queue as usize].driver.leaving.extend(addrs);
                     self.wire(nic, Some(queue), packet);
                 }
-                Outgoing::Invalid => self.recycle(packet),
+                Outgoing::Invalid | Outgoing::Part => self.recycle(packet),
                 Outgoing::Empty | Outgoing::NoRoom => {
                     self.recycle(packet);
                     return sent;

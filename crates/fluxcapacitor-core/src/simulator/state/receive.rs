@@ -81,19 +81,21 @@ impl State {
             self.nics[nic].counters.rx_dropped += 1;
             return self.recycle(packet);
         };
-        let zero_copy = socket.is_zero_copy();
+        let (zero_copy, cuts) = (socket.is_zero_copy(), socket.is_multi_buffer());
         let (this, lane) = (&mut self.nics[nic], &mut socket.lane);
         let driver = &mut this.queues[queue as usize].driver;
+        let fits = packet.len() <= lane.receivable();
         let frame = if zero_copy {
             // It is there, or the packet would not have come so far.
             driver.stock.pop_front()
-        } else if packet.len() > lane.receivable() {
-            None
-        } else {
+        } else if fits {
             lane.take_frame()
+        } else {
+            None
         };
         let is_delivered = match frame {
             Some(frame) => lane.deliver(frame, &packet),
+            None if cuts && !fits => lane.deliver_cut(&packet),
             None => {
                 lane.statistics.rx_dropped += 1;
                 false
@@ -101,6 +103,7 @@ impl State {
         };
         if is_delivered {
             socket.doorbell.ring();
+            self.woken.extend(socket.task.take());
             self.has_stirred = true;
         } else {
             this.counters.rx_dropped += 1;

@@ -4,7 +4,7 @@ use super::super::fault::{Fault, Stage};
 use super::{Event, NicId, SocketId, State};
 use crate::backend::Kick;
 use crate::error::{Error, Result};
-use crate::ring::{Descriptor, Outgoing};
+use crate::ring::{Addresses, Descriptor, Outgoing};
 
 impl State {
     /// `sendto` (`__xsk_sendmsg`).
@@ -64,7 +64,8 @@ impl State {
         Ok(socket.bound.map(|_| (socket.nic, socket.queue)))
     }
 
-    /// `__xsk_generic_xmit` (net/xdp/xsk.c): up to `budget` packets, inside the call.
+    /// `__xsk_generic_xmit` (net/xdp/xsk.c): up to `budget` descriptors, inside the call. A packet may be cut there,
+    /// and goes out with a later call.
     fn send(&mut self, nic: NicId, queue: u32, id: SocketId, mut budget: u32) -> Kick {
         loop {
             let now = self.clock.now();
@@ -76,8 +77,13 @@ impl State {
                 return Kick::Again;
             }
             budget = budget.saturating_sub(1);
-            let addr = match socket.lane.take_packet(&mut packet) {
-                Outgoing::Packet(addr) => addr,
+            let addrs = match socket.lane.take_packet(&mut packet) {
+                Outgoing::Packet(addrs) => addrs,
+                Outgoing::Part => {
+                    self.has_stirred = true;
+                    self.recycle(packet);
+                    continue;
+                }
                 // An invalid descriptor is skipped, and ends the call.
                 Outgoing::Empty | Outgoing::Invalid => {
                     self.recycle(packet);
@@ -93,11 +99,11 @@ impl State {
                 // `NET_XMIT_DROP`: completed, not sent, and EBUSY.
                 self.nics[nic].counters.tx_dropped += 1;
                 self.recycle(packet);
-                self.complete(nic, id, addr);
+                self.complete_all(nic, id, addrs);
                 return Kick::Again;
             }
             self.wire(nic, Some(queue), packet);
-            self.complete(nic, id, addr);
+            self.complete_all(nic, id, addrs);
         }
     }
 
@@ -114,7 +120,14 @@ impl State {
         }
     }
 
-    /// Completes a packet, now or, if a fault has it so, later.
+    /// Completes each segment of a packet.
+    fn complete_all(&mut self, nic: NicId, id: SocketId, addrs: Addresses) {
+        for addr in addrs {
+            self.complete(nic, id, addr);
+        }
+    }
+
+    /// Completes a segment, now or, if a fault has it so, later.
     pub(super) fn complete(&mut self, nic: NicId, id: SocketId, addr: u64) {
         let late = self.strike(Stage::Completion, nic, None);
         if let Some(Fault::LateCompletion(by)) = late {
