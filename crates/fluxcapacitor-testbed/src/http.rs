@@ -25,7 +25,7 @@ const ACCEPT_POLL: Duration = Duration::from_millis(2);
 /// A web server inside a namespace, until it is dropped.
 ///
 /// It answers `GET /bytes/N` with N bytes, which are those of [`HttpServer::body`], and everything else with its
-/// name. One request a connection.
+/// name, which is also the second line of all its answers (`Server: name`). One request a connection.
 #[derive(Debug)]
 #[must_use = "dropping it ends the server"]
 pub struct HttpServer {
@@ -103,8 +103,10 @@ fn answer(client: TcpStream, name: &str) -> io::Result<()> {
     let path = request.split_whitespace().nth(1).unwrap_or_default();
     let len = path.strip_prefix("/bytes/").and_then(|len| len.parse().ok());
     let body = len.map_or_else(|| name.as_bytes().to_vec(), HttpServer::body);
-    let head =
-        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nServer: {name}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
     (&client).write_all(head.as_bytes())?;
     (&client).write_all(&body)?;
     client.shutdown(Shutdown::Write)

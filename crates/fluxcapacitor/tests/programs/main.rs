@@ -3,6 +3,7 @@
 //!
 //! Without root, what needs namespaces says that it was skipped; with `FLUXCAP_REQUIRE_KERNEL=1` it fails instead.
 
+mod maglev;
 mod program;
 #[path = "../../examples/firewall/rule.rs"]
 mod rule;
@@ -10,7 +11,11 @@ mod rules;
 mod simulated;
 #[cfg(target_os = "linux")]
 mod support;
+#[path = "../../examples/balancer/maglev.rs"]
+mod table;
 
+#[cfg(target_os = "linux")]
+mod balancer;
 #[cfg(target_os = "linux")]
 mod bridge;
 #[cfg(target_os = "linux")]

@@ -43,6 +43,28 @@ fn is_called_as_all_are(example: &str) {
 }
 
 #[test]
+fn balancer() {
+    is_called_as_all_are("balancer");
+    let service = ["--interface", "a", "--address", "10.9.0.100", "--port", "80"];
+    refuses("balancer", &service[..2], "--address is missing");
+    refuses("balancer", &service[..4], "--port is missing");
+    refuses("balancer", &service, "--target is missing");
+    let unusable = [&service[..4], &["--port", "http"]].concat();
+    refuses("balancer", &unusable, "--port wants a number from 0 to 65535, not `http`");
+    let unusable = [&service[..], &["--target", "10.9.0.3", "--target", "b"]].concat();
+    refuses("balancer", &unusable, "--target wants an IPv4 address, not `b`");
+    plays(
+        "balancer",
+        &[],
+        &[
+            " were moved as 10.9.0.4 went, and back\n",
+            " connections: to 10.9.0.5, in ",
+            "0 packets: dropped, no target was up\n0 packets: dropped, no room in the tx ring\n",
+        ],
+    );
+}
+
+#[test]
 fn bridge() {
     is_called_as_all_are("bridge");
     refuses("bridge", &["--interface", "a"], "--interface is wanted 2 times, and given 1 times");
