@@ -83,3 +83,8 @@ pub use system::{FluxRx, FluxSystem, FluxTx, split};
 #[cfg(all(doctest, target_os = "linux", feature = "simulator"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So do those of the guide to the modes.
+#[cfg(all(doctest, target_os = "linux", feature = "async"))]
+#[doc = include_str!("../../../docs/choosing-a-mode.md")]
+struct ChoosingAMode;
