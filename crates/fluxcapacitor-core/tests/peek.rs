@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use fluxcapacitor_core::ring::{Descriptor, Exchange, LaneRings, PeerRings, RingSizes};
-use fluxcapacitor_core::umem::{FramePool, Layout, PageSize, UmemRegion};
+use fluxcapacitor_core::ring::{Descriptor, Exchange, LaneRings, Lent, PeerRings, RingSizes};
+use fluxcapacitor_core::umem::{FramePool, Layout, PageSize, Segment, UmemRegion};
 
 const SIZES: RingSizes = RingSizes { fill: 8, rx: 8, tx: 8, completion: 8 };
 
@@ -92,8 +92,8 @@ fn what_cannot_be_true_is_not_shown_and_what_was_shown_makes_no_second_token() {
     }
     let exchange = lab.exchange();
     assert_eq!(seen(&exchange, 0, 1), [60, 61]);
-    let kept: Vec<_> = exchange.lend().map(|lent| lent.into_segment()).collect();
-    assert_eq!(kept.iter().map(|packet| packet.len()).collect::<Vec<_>>(), [60], "once");
+    let kept: Vec<_> = exchange.lend().map(Lent::into_segment).collect();
+    assert_eq!(kept.iter().map(Segment::len).collect::<Vec<_>>(), [60], "once");
     assert_eq!(exchange.taken(), (1, 4));
 }
 

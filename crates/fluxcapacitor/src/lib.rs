@@ -24,6 +24,7 @@
 //! - [`builder`]: from the name of an interface to a socket
 //! - [`raw`]: the four rings, the packet memory and the socket
 //! - [`granted`]: what the kernel gave of what was asked for, and why not more
+//! - [`tap`]: snapshots of the packets that go by, for another thread to look at
 //! - [`hook`]: the XDP program and its map
 //! - [`ebpf`]: instructions to write XDP programs with
 //! - [`proto`]: zero-copy views of protocols
@@ -56,6 +57,7 @@ pub mod raw;
 pub mod simulator;
 pub mod stats;
 pub mod system;
+pub mod tap;
 
 pub use builder::FluxBuilder;
 pub use engine::{EngineHandle, FluxEngine, PacketBatch};

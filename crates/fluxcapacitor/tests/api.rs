@@ -31,6 +31,17 @@ fn all_of_it_is_send() {
     send::<fluxcapacitor::raw::RawParts>();
     send::<fluxcapacitor::umem::Segment>();
     send::<UmemRegion>();
+    send::<fluxcapacitor::FluxEngine>();
+    send::<fluxcapacitor::tap::Snapshots>();
+}
+
+/// What several threads may refer to.
+#[test]
+fn halves_and_taps_are_sync() {
+    fn sync<T: Send + Sync>() {}
+    sync::<fluxcapacitor::FluxRx>();
+    sync::<fluxcapacitor::FluxTx>();
+    sync::<fluxcapacitor::tap::Tap>();
 }
 
 /// The socket is a descriptor.

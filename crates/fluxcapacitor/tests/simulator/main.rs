@@ -8,5 +8,6 @@ mod pcap;
 mod program;
 mod queues;
 mod statistics;
+mod tap;
 mod traffic;
 mod worlds;
