@@ -56,8 +56,8 @@ fn all_of_it_is_send() {
 #[test]
 fn halves_and_taps_are_sync() {
     fn sync<T: Send + Sync>() {}
-    sync::<fluxcapacitor::FluxRx>();
-    sync::<fluxcapacitor::FluxTx>();
+    sync::<FluxRx>();
+    sync::<FluxTx>();
     sync::<fluxcapacitor::tap::Tap>();
 }
 
