@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use fluxcapacitor::raw::Waited;
+use fluxcapacitor::umem::XDP_PACKET_HEADROOM;
 use fluxcapacitor::{FluxRx, FluxSystem, FluxTx, Granted, Result, Stats};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium};
 use smoltcp::time::{Duration as Delay, Instant};
@@ -75,10 +76,12 @@ impl FluxDevice {
     /// Of the halves of a queue.
     #[must_use]
     pub fn new(rx: FluxRx, tx: FluxTx) -> Self {
-        let Granted { mtu, frames, rings, .. } = tx.granted();
+        let Granted { mtu, frames, frame_size, headroom, rings, .. } = tx.granted();
         // At most half of the frames are kept for sending.
         let burst_max = rings.rx.min(rings.fill).min(rings.tx).min(frames / 2) as usize;
-        let len_max = *mtu as usize + EthernetFrame::<&[u8]>::header_len();
+        // A packet is one frame, also where there may be packets of several.
+        let holds = frame_size.saturating_sub(XDP_PACKET_HEADROOM + headroom) as usize;
+        let len_max = (*mtu as usize + EthernetFrame::<&[u8]>::header_len()).min(holds);
         let outgoing = Outgoing::new(tx, len_max);
         Self { incoming: Incoming::new(rx), outgoing, is_refused: false, burst_max }
     }
@@ -227,7 +230,7 @@ impl Device for FluxDevice {
         Some(TxToken::new(&mut self.outgoing))
     }
 
-    /// Ethernet; the interface's MTU and 14 bytes; bursts as long as the shortest ring; all checksums by the stack.
+    /// Ethernet; the interface's MTU and 14 bytes, as far as a frame holds them; bursts as long as the shortest ring; all checksums by the stack.
     fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ethernet;

@@ -141,8 +141,16 @@ impl Bench {
     }
 
     pub fn with(seed: u64, profile: Profile, build: impl Fn(FluxBuilder) -> FluxBuilder) -> Self {
+        Self::of(seed, |name| NicConfig::new(name).profile(profile), build)
+    }
+
+    pub fn of(
+        seed: u64,
+        config: impl Fn(&str) -> NicConfig,
+        build: impl Fn(FluxBuilder) -> FluxBuilder,
+    ) -> Self {
         let world = World::from_env(seed).unwrap();
-        let nic = |name| world.nic(NicConfig::new(name).profile(profile)).unwrap();
+        let nic = |name| world.nic(config(name)).unwrap();
         let (one, two) = (nic("one"), nic("two"));
         world.link(&one, &two, LinkConfig::default().delay(LINK)).unwrap();
         let (one, two) = (Station::open(&one, 1, &build), Station::open(&two, 2, &build));

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use fluxcapacitor::simulator::control::{Fault, Profile, Rule};
+use fluxcapacitor::simulator::control::{Fault, NicConfig, Profile, Rule};
 use smoltcp::iface::SocketHandle;
+use smoltcp::phy::Device;
 use smoltcp::socket::tcp::State;
 
 use crate::bench::{Bench, PORT, PROFILES, Station, address};
@@ -124,4 +125,13 @@ fn few_frames_and_short_rings_will_do() {
         };
         transfer(Bench::with(6, profile, small), 1_000_000).conserved();
     }
+}
+
+#[test]
+fn a_larger_mtu_than_a_frame_holds_does_no_harm() {
+    let jumbo = |name: &str| NicConfig::new(name).mtu(3000);
+    let bench = Bench::of(7, jumbo, |builder| builder.multi_buffer(true).headroom(64));
+    let longest = bench.one.device.capabilities().max_transmission_unit;
+    assert_eq!(longest, 2048 - 256 - 64);
+    transfer(bench, 1_000_000).conserved();
 }
