@@ -22,5 +22,5 @@ mod bridge;
 mod firewall;
 #[cfg(target_os = "linux")]
 mod responder;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "async"))]
 mod udp_echo;

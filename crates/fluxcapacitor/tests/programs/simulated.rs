@@ -124,6 +124,7 @@ fn responder() {
     );
 }
 
+#[cfg(feature = "async")]
 #[test]
 fn udp_echo() {
     is_called_as_all_are("udp_echo");
