@@ -9,6 +9,8 @@ use fluxcapacitor_core::{Error, Result};
 pub use queues::Queues;
 
 use crate::engine::FluxEngine;
+#[cfg(doc)]
+use crate::granted::Granted;
 use crate::hook::{Attach, XdpProgram};
 use crate::raw::FluxRaw;
 use crate::ring::RingSizes;
