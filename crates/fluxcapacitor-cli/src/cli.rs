@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -23,6 +24,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Options),
+    Dump(DumpOptions),
     /// Receive and drop
     Rxdrop(RunOptions),
     /// Send, as fast as the interface takes it
@@ -35,16 +37,17 @@ enum Command {
 pub fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
+        Command::Dump(options) => run::dump(&options),
         Command::Rxdrop(options) => run::rxdrop(&options),
         Command::Txonly(options) => run::txonly(&options),
         Command::L2fwd(options) => run::l2fwd(&options),
     }
 }
 
-/// What rxdrop, txonly and l2fwd have in common.
+/// The queue to open.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("port").args(["interface", "simulator"]).required(true)))]
-pub struct RunOptions {
+pub struct PortOptions {
     /// Network interface
     #[arg(
         short,
@@ -69,11 +72,6 @@ pub struct RunOptions {
     #[arg(short, long, value_name = "S", value_parser = seconds, env = "FLUXCAP_SECONDS")]
     pub seconds: Option<Duration>,
 
-    /// Packets per batch
-    #[arg(short, long, value_name = "B", default_value_t = 64, env = "FLUXCAP_BATCH",
-        value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub batch: u32,
-
     /// Bytes per frame of packet memory: 2048 or 4096
     #[arg(long, value_name = "F", default_value_t = 2048, env = "FLUXCAP_FRAME_SIZE")]
     pub frame_size: u32,
@@ -82,10 +80,6 @@ pub struct RunOptions {
     #[arg(short, long, value_name = "P", default_value_t = 60, env = "FLUXCAP_PACKET_SIZE")]
     pub packet_size: u32,
 
-    /// How to wait when there is nothing to do
-    #[arg(short, long, default_value = "spin", env = "FLUXCAP_WAIT")]
-    pub wait: Wait,
-
     /// Whether to go without copies
     #[arg(short, long, value_name = "MODE", default_value = "prefer", env = "FLUXCAP_ZERO_COPY")]
     pub zero_copy: ZeroCopyMode,
@@ -93,6 +87,22 @@ pub struct RunOptions {
     /// Where to run the XDP program
     #[arg(short, long, value_name = "MODE", default_value = "auto", env = "FLUXCAP_ATTACH")]
     pub attach: AttachTo,
+}
+
+/// What rxdrop, txonly and l2fwd have in common.
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    #[command(flatten)]
+    pub port: PortOptions,
+
+    /// Packets per batch
+    #[arg(short, long, value_name = "B", default_value_t = 64, env = "FLUXCAP_BATCH",
+        value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub batch: u32,
+
+    /// How to wait when there is nothing to do
+    #[arg(short, long, default_value = "spin", env = "FLUXCAP_WAIT")]
+    pub wait: Wait,
 
     /// What to print, once a second and at the end
     #[arg(short, long, value_name = "FORM", default_value = "table", env = "FLUXCAP_OUTPUT")]
@@ -109,6 +119,38 @@ pub struct TxOptions {
     #[arg(short, long, value_name = "MAC", default_value = "ff:ff:ff:ff:ff:ff", value_parser = mac,
         env = "FLUXCAP_DESTINATION")]
     pub destination: [u8; 6],
+}
+
+/// Show the packets that AF_XDP receives, a line each, or write them into a capture file
+///
+/// Every packet of the queue is taken away from the host's stack while this runs: AF_XDP redirects packets,
+/// it copies none to look at, and they are dropped once they are shown. Connections over this queue stand
+/// still. Packets of other queues go to the stack as ever and are not shown, nor is what this host sends.
+///
+/// Times are UTC, and say when a packet was taken out of the ring.
+#[derive(Debug, Args)]
+pub struct DumpOptions {
+    #[command(flatten)]
+    pub port: PortOptions,
+
+    /// Stop after so many packets
+    #[arg(short, long, value_name = "N", env = "FLUXCAP_COUNT",
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+
+    /// Bytes of each packet to look at; all by default
+    #[arg(long, value_name = "BYTES", env = "FLUXCAP_SNAPLEN",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub snaplen: Option<u32>,
+
+    /// Write the packets into this file, for tcpdump and Wireshark to read (pcap, nanoseconds), and print
+    /// none; - is standard output
+    #[arg(short, long, value_name = "FILE", env = "FLUXCAP_WRITE")]
+    pub write: Option<PathBuf>,
+
+    /// What to print, packet by packet
+    #[arg(short, long, value_name = "FORM", default_value = "table", env = "FLUXCAP_OUTPUT")]
+    pub output: Output,
 }
 
 /// How a simulated interface serves sockets.
@@ -153,10 +195,10 @@ pub enum AttachTo {
     Generic,
 }
 
-impl RunOptions {
+impl PortOptions {
     /// The socket that these options ask for, on the interface of this name.
     pub fn builder(&self, interface: &str) -> FluxBuilder {
-        let builder = FluxBuilder::new(interface)
+        FluxBuilder::new(interface)
             .queue(self.queue)
             .frame_size(self.frame_size)
             .zero_copy(match self.zero_copy {
@@ -168,7 +210,13 @@ impl RunOptions {
                 AttachTo::Auto => Attach::Auto,
                 AttachTo::Native => Attach::Native,
                 AttachTo::Generic => Attach::Generic,
-            });
+            })
+    }
+}
+
+impl RunOptions {
+    /// The same, as the loop is to wait.
+    pub fn builder(&self, builder: FluxBuilder) -> FluxBuilder {
         match self.wait {
             Wait::Busy => builder.busy_poll(BusyPoll { budget: self.batch, ..BusyPoll::default() }),
             Wait::Spin | Wait::Poll => builder,

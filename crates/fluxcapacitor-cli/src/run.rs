@@ -1,5 +1,6 @@
-//! The tools that drive one queue: rxdrop, txonly and l2fwd, and the loop that they share.
+//! The tools that drive one queue: rxdrop, txonly and l2fwd, the loop that they share, and dump.
 
+mod dump;
 mod l2fwd;
 mod line;
 mod paced;
@@ -7,6 +8,7 @@ mod peer;
 mod rxdrop;
 mod txonly;
 
+pub use dump::dump;
 pub use l2fwd::L2Fwd;
 
 use std::thread;
@@ -55,28 +57,36 @@ pub trait Tool {
 /// Receives and drops.
 pub fn rxdrop(options: &RunOptions) -> anyhow::Result<()> {
     let tool = rxdrop::RxDrop::new(options.batch);
-    Line::open(options)?.drive(options, tool, Partner::Sends)
+    Line::open(&options.port, |builder| options.builder(builder))?.drive(
+        options,
+        tool,
+        Partner::Sends,
+    )
 }
 
 /// Swaps MAC addresses and sends back.
 pub fn l2fwd(options: &RunOptions) -> anyhow::Result<()> {
     let tool = L2Fwd::new(options.batch);
-    Line::open(options)?.drive(options, tool, Partner::Sends)
+    Line::open(&options.port, |builder| options.builder(builder))?.drive(
+        options,
+        tool,
+        Partner::Sends,
+    )
 }
 
 /// Sends.
 pub fn txonly(options: &TxOptions) -> anyhow::Result<()> {
     let TxOptions { run, destination } = options;
-    let packet = txonly::packet(run.packet_size, run.frame_size, *destination)?;
-    let line = Line::open(run)?;
+    let packet = txonly::packet(run.port.packet_size, run.port.frame_size, *destination)?;
+    let line = Line::open(&run.port, |builder| run.builder(builder))?;
     txonly::check_mtu(&packet, line.mtu())?;
     line.drive(run, txonly::TxOnly::new(run.batch, packet), Partner::Drops)
 }
 
 /// Turns until it is time to stop, drains, and tells how far it is.
 fn drive<T: Tool>(options: &RunOptions, mut raw: FluxRaw, mut tool: T) -> anyhow::Result<()> {
-    let stop = Stop::new(options.seconds)?;
-    let reporter = Reporter::start(options.output, options.simulator.is_some())?;
+    let stop = Stop::new(options.port.seconds)?;
+    let reporter = Reporter::start(options.output, options.port.simulator.is_some())?;
     let turns = (PACKETS_PER_LOOK / options.batch).clamp(1, TURNS_PER_LOOK);
     let mut next_look = NAP;
 

@@ -25,6 +25,7 @@ use crate::granted::Granted;
 use crate::poller::Poller;
 use crate::raw::{FluxRaw, Group};
 use crate::stats::{Stats, StatsReader};
+use crate::tap::Tap;
 use worker::Worker;
 
 /// Packets that are received at a time, unless asked otherwise: as many as the kernel's own budget.
@@ -152,6 +153,14 @@ impl FluxEngine {
     #[must_use]
     pub fn pin(mut self, pin: Pin) -> Self {
         self.pin = pin;
+        self
+    }
+
+    /// Has `tap` see the packets that go by, all queues, as [`tap`](crate::tap) says; takes the place of an earlier
+    /// one.
+    #[must_use]
+    pub fn tap(mut self, tap: &Tap) -> Self {
+        self.workers.iter_mut().for_each(|worker| worker.tap(tap));
         self
     }
 

@@ -30,6 +30,7 @@
 //! - [`poller`]: how a loop waits
 //! - [`stats`]: what became of every packet
 //! - [`granted`]: what the kernel gave of what was asked for, and why not more
+//! - [`tap`]: snapshots of the packets that go by, for another thread to look at
 //! - [`hook`]: the XDP program and its map
 //! - [`ebpf`]: instructions to write XDP programs with
 //! - [`proto`]: zero-copy views of protocols
@@ -62,6 +63,7 @@ pub mod raw;
 pub mod simulator;
 pub mod stats;
 pub mod system;
+pub mod tap;
 mod trace;
 
 pub use builder::FluxBuilder;

@@ -49,6 +49,16 @@ fn all_of_it_is_send() {
         send::<AsyncFluxRx>();
         send::<AsyncFluxTx>();
     }
+    send::<fluxcapacitor::tap::Snapshots>();
+}
+
+/// What several threads may refer to.
+#[test]
+fn halves_and_taps_are_sync() {
+    fn sync<T: Send + Sync>() {}
+    sync::<FluxRx>();
+    sync::<FluxTx>();
+    sync::<fluxcapacitor::tap::Tap>();
 }
 
 /// The socket is a descriptor.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use fluxcapacitor::FluxRaw;
 use fluxcapacitor::simulator::control::Profile;
+use fluxcapacitor::{FluxBuilder, FluxRaw};
 
 use super::peer::{Peer, Progress, Watched};
 use super::{Tool, drive};
-use crate::cli::{RunOptions, SimulatedProfile};
+use crate::cli::{PortOptions, RunOptions, SimulatedProfile};
 use crate::report;
 use crate::simulated::{self, Pair};
 
@@ -30,7 +30,10 @@ pub enum Partner {
 
 impl Line {
     /// Opens the interface that was asked for, or makes a simulated one, and says what was granted.
-    pub fn open(options: &RunOptions) -> anyhow::Result<Self> {
+    pub fn open(
+        options: &PortOptions,
+        configure: impl FnOnce(FluxBuilder) -> FluxBuilder,
+    ) -> anyhow::Result<Self> {
         let profile = options.simulator.map(|profile| match profile {
             SimulatedProfile::Copy => Profile::Copy,
             SimulatedProfile::ZeroCopy => Profile::ZeroCopy,
@@ -39,7 +42,7 @@ impl Line {
         // The command line has one or the other.
         let named = options.interface.as_deref().unwrap_or_default();
         let interface = pair.as_ref().map_or(named, |pair| pair.near.name());
-        let built = options.builder(interface).build_raw();
+        let built = configure(options.builder(interface)).build_raw();
         let raw = built.with_context(|| format!("opening {interface}"))?;
         report::say(raw.granted());
         raw.granted().shortfalls().for_each(|shortfall| report::say(format!("  {shortfall}")));
@@ -61,10 +64,26 @@ impl Line {
         tool: T,
         partner: Partner,
     ) -> anyhow::Result<()> {
-        let Some(pair) = self.pair else { return drive(options, self.raw, tool) };
+        if self.pair.is_none() {
+            return drive(options, self.raw, tool);
+        }
+        self.work(&options.port, partner, |raw, progress| {
+            drive(options, raw, Watched::new(tool, Arc::clone(progress)))
+        })
+    }
+
+    /// Has `work` done on it, and the partner drive the other end if that is ours; the partner counts on being
+    /// told the progress.
+    pub fn work(
+        self,
+        options: &PortOptions,
+        partner: Partner,
+        work: impl FnOnce(FluxRaw, &Arc<Progress>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let progress = Arc::<Progress>::default();
+        let Some(pair) = self.pair else { return work(self.raw, &progress) };
         let peer = Peer::start(&pair, partner, options, &progress)?;
-        let driven = drive(options, self.raw, Watched::new(tool, progress));
-        driven.and(peer.stop().context("at the other end of the simulated wire"))
+        let worked = work(self.raw, &progress);
+        worked.and(peer.stop().context("at the other end of the simulated wire"))
     }
 }

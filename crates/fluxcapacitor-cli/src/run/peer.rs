@@ -12,7 +12,7 @@ use super::line::Partner;
 use super::paced::Paced;
 use super::rxdrop::RxDrop;
 use super::{Tool, txonly};
-use crate::cli::RunOptions;
+use crate::cli::PortOptions;
 use crate::report::Counts;
 use crate::simulated::Pair;
 
@@ -45,7 +45,7 @@ impl Peer {
     pub fn start(
         pair: &Pair,
         partner: Partner,
-        options: &RunOptions,
+        options: &PortOptions,
         progress: &Arc<Progress>,
     ) -> anyhow::Result<Self> {
         let raw = FluxBuilder::new(pair.far.name()).build_raw()?;

@@ -7,6 +7,7 @@ use crate::wire::turn;
 fn each_variable_is_read() {
     for (words, variables) in [
         ("demo", "SECONDS IN_FLIGHT PACKET_SIZE BACKEND OUTPUT"),
+        ("dump -i lo", "SIMULATOR QUEUE SECONDS COUNT SNAPLEN FRAME_SIZE ZERO_COPY ATTACH OUTPUT"),
         ("rxdrop -i lo", "SIMULATOR QUEUE SECONDS BATCH FRAME_SIZE WAIT ZERO_COPY ATTACH OUTPUT"),
         ("l2fwd -i lo", "SIMULATOR QUEUE SECONDS BATCH FRAME_SIZE WAIT ZERO_COPY ATTACH OUTPUT"),
         ("txonly -i lo", "SIMULATOR QUEUE WAIT PACKET_SIZE DESTINATION"),

@@ -22,6 +22,9 @@ fn wrong_usage_is_2() {
     ends("rxdrop -i lo --batch 0", 2, "1..=4096");
     ends("rxdrop -i lo --wait long", 2, "spin, poll, busy");
     ends("rxdrop -i lo --frame-size 3000", 2, "frames have 2048 or 4096 bytes");
+    ends("dump", 2, "--interface <IF>");
+    ends("dump -i lo --count 0", 2, "--count <N>");
+    ends("dump -i lo --snaplen 0", 2, "--snaplen <BYTES>");
     ends("l2fwd -i in/valid", 2, "in/valid");
     ends("txonly -i lo --packet-size 10", 2, "packet size 10: from 60 bytes");
     ends("txonly -i lo --packet-size 2049", 2, "2048 of a frame");
@@ -30,7 +33,7 @@ fn wrong_usage_is_2() {
 
 #[test]
 fn what_the_machine_has_not_is_1() {
-    for tool in ["rxdrop", "txonly", "l2fwd"] {
+    for tool in ["dump", "rxdrop", "txonly", "l2fwd"] {
         ends(&format!("{tool} -i nosuch0"), 1, "no interface nosuch0");
         ends(&format!("{tool} -i lo --queue 9"), 1, "queue 9 of lo: it has 1");
     }

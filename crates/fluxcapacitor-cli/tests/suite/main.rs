@@ -8,6 +8,9 @@
 mod closed_output;
 #[cfg(target_os = "linux")]
 mod demo;
+mod dump;
+#[cfg(target_os = "linux")]
+mod dump_wire;
 #[cfg(target_os = "linux")]
 mod environment;
 #[cfg(target_os = "linux")]

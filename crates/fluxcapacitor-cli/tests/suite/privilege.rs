@@ -62,7 +62,7 @@ fn without_any_the_kernel_is_not_permitted() {
 
 #[test]
 fn simulated_interfaces_want_none() {
-    for tool in ["rxdrop", "txonly", "l2fwd"] {
+    for tool in ["dump", "rxdrop", "txonly", "l2fwd"] {
         let words = format!("{tool} --simulator --seconds 0.2");
         let Some(ended) = with_less(NONE, fluxcap(), &words) else { return };
         assert_eq!(ended.code(), Some(0), "{words}: {}", ended.stderr);

@@ -42,6 +42,11 @@ impl Wire {
         &self.peer
     }
 
+    /// The same, as an interface of its namespace.
+    pub fn other_end(&self) -> &End {
+        self.pair.a()
+    }
+
     /// The end of the tool.
     pub fn end(&self) -> &End {
         self.pair.b()

@@ -4,6 +4,8 @@
 //! becomes of all packets, here it is decided packet by packet; and one that nothing is decided on goes back
 //! to the fill ring in the same step. Rings are checked and cut once a batch.
 
+mod peek;
+
 use std::cell::{Cell, RefCell};
 use std::{fmt, mem};
 

@@ -11,6 +11,7 @@ use fluxcapacitor_core::umem::SharedFrameState;
 use super::{TX_PATIENCE, TxFull};
 use crate::half::TxHalf;
 use crate::stats::{Counter, Counters};
+use crate::tap::{Direction, Feed, Tap};
 use crate::umem::FramePool;
 
 /// The sending side of an interface, as a turn sees it.
@@ -22,12 +23,31 @@ pub(crate) struct Outlet {
     bytes: Cell<u64>,
     /// Packets that were published are still in the ring.
     unsent: Cell<bool>,
+    /// What sees the packets that are pushed.
+    feed: Option<RefCell<Feed>>,
 }
 
 impl Outlet {
     pub(super) fn new(half: TxHalf) -> Self {
         let (packets, bytes, unsent) = (Cell::new(0), Cell::new(0), Cell::new(false));
-        Self { half: RefCell::new(half), packets, bytes, unsent }
+        Self { half: RefCell::new(half), packets, bytes, unsent, feed: None }
+    }
+
+    pub(super) fn tap(&mut self, tap: &Tap) {
+        self.feed = tap.feed(Direction::Tx, &self.half.get_mut().granted).map(RefCell::new);
+    }
+
+    /// Whether each packet is to be seen.
+    #[inline]
+    fn is_tapped(&self) -> bool {
+        self.feed.is_some()
+    }
+
+    /// Where it is tapped, a packet that is about to be pushed is seen.
+    fn see(&self, lent: &Lent<'_>) {
+        if let Some(feed) = &self.feed {
+            feed.borrow_mut().see(lent.bytes());
+        }
     }
 
     /// A packet is about to be pushed.
@@ -59,6 +79,8 @@ impl Outlet {
 pub(crate) struct Turn<'t> {
     exchange: Exchange<'t>,
     outlets: &'t [Outlet],
+    /// The same, or none where they are tapped: it is not asked packet by packet.
+    untapped: &'t [Outlet],
     spare: &'t RefCell<FramePool>,
     shared: &'t Arc<SharedFrameState>,
     interface: &'t str,
@@ -94,7 +116,10 @@ impl<'t> Turn<'t> {
     pub(super) fn new(exchange: Exchange<'t>, around: Around<'t>) -> Self {
         let Around { outlets, spare, shared, interface, port, queue, tx_full } = around;
         let tally = Tally::default();
-        Self { exchange, outlets, spare, shared, interface, port, queue, tx_full, tally }
+        // All are, or none.
+        let is_tapped = outlets.first().is_some_and(Outlet::is_tapped);
+        let untapped = if is_tapped { &[] } else { outlets };
+        Self { exchange, outlets, untapped, spare, shared, interface, port, queue, tx_full, tally }
     }
 
     #[inline]
@@ -141,33 +166,38 @@ impl<'t> Turn<'t> {
     /// Sends a packet out of an interface.
     #[inline]
     pub(crate) fn send(&self, port: usize, lent: Lent<'_>) {
-        let Some(outlet) = self.outlets.get(port) else { return count(&self.tally.tx_refused, 1) };
-        let refused = match outlet.half.borrow_mut().tx.slot_for(&lent) {
-            Ok(slot) => {
-                outlet.pushed(&lent);
-                return slot.put(lent);
-            }
-            Err(refused) => refused,
-        };
-        self.refused(outlet, lent, refused);
+        if let Some(outlet) = self.untapped.get(port)
+            && let Ok(slot) = outlet.half.borrow_mut().tx.slot_for(&lent)
+        {
+            outlet.pushed(&lent);
+            return slot.put(lent);
+        }
+        self.send_slowly(port, lent);
     }
 
-    /// What the policy says of a packet that was refused.
+    /// The same for a packet that is to be seen, and for one that is refused: what the policy says of it.
     #[cold]
-    fn refused(&self, outlet: &Outlet, lent: Lent<'_>, why: PushError<()>) {
-        let PushError::Full(()) = why else { return count(&self.tally.tx_refused, 1) };
-        let (started, mut half) = (Instant::now(), outlet.half());
-        while self.tx_full == TxFull::Wait && started.elapsed() < TX_PATIENCE {
-            // A link that is lost ends the wait; the turn's own flush comes upon it, too.
-            if half.make_room(&mut self.spare.borrow_mut()).is_err() {
-                break;
+    fn send_slowly(&self, port: usize, lent: Lent<'_>) {
+        let Some(outlet) = self.outlets.get(port) else { return count(&self.tally.tx_refused, 1) };
+        let (mut started, mut half) = (None, outlet.half());
+        loop {
+            match half.tx.slot_for(&lent) {
+                Ok(slot) => {
+                    outlet.see(&lent);
+                    outlet.pushed(&lent);
+                    return slot.put(lent);
+                }
+                Err(PushError::Full(())) => {}
+                Err(_) => return count(&self.tally.tx_refused, 1),
             }
-            if let Ok(slot) = half.tx.slot_for(&lent) {
-                outlet.pushed(&lent);
-                return slot.put(lent);
+            // A link that is lost ends the wait; the turn's own flush comes upon it, too.
+            if self.tx_full != TxFull::Wait
+                || started.get_or_insert_with(Instant::now).elapsed() >= TX_PATIENCE
+                || half.make_room(&mut self.spare.borrow_mut()).is_err()
+            {
+                return count(&self.tally.tx_full, 1);
             }
         }
-        count(&self.tally.tx_full, 1);
     }
 
     /// Drops what was not lent, and counts what became of the batch; says how many packets it had.

@@ -15,6 +15,7 @@ use crate::half::{self, RxHalf};
 use crate::poller::{Next, Pace, SLEEP_MAX};
 use crate::raw::{Group, Interest};
 use crate::stats::StatsReader;
+use crate::tap::{Direction, Feed, Tap};
 use crate::umem::{FramePool, UmemRegion};
 
 /// Who a worker is, for the closure that makes its state.
@@ -37,6 +38,8 @@ pub(crate) struct Worker {
     // Detached and closed first: fields drop in this order.
     rx: Vec<RxHalf>,
     outlets: Box<[Outlet]>,
+    /// What sees the packets that come in, interface by interface; none without a tap.
+    feeds: Box<[Feed]>,
     number: usize,
     spare: RefCell<FramePool>,
     shared: Arc<SharedFrameState>,
@@ -55,7 +58,14 @@ impl Worker {
             reader.0.push(source);
         }
         let shared = SharedFrameState::new(&umem);
-        Self { rx, outlets: outlets.into(), number, spare: RefCell::new(pool), shared, umem }
+        let (outlets, feeds, spare) = (outlets.into(), [].into(), RefCell::new(pool));
+        Self { rx, outlets, feeds, number, spare, shared, umem }
+    }
+
+    pub(super) fn tap(&mut self, tap: &Tap) {
+        let feeds = self.rx.iter().map(|half| tap.feed(Direction::Rx, &half.granted));
+        self.feeds = feeds.collect::<Option<_>>().unwrap_or_default();
+        self.outlets.iter_mut().for_each(|outlet| outlet.tap(tap));
     }
 
     pub(super) fn granted(&self) -> impl Iterator<Item = &Granted> {
@@ -96,6 +106,9 @@ impl Worker {
             let (interface, queue) = (granted.interface.as_str(), device.queue());
             let tx_full = options.tx_full;
             let around = Around { outlets, spare, shared, interface, port, queue, tx_full };
+            if let Some(feed) = self.feeds.get_mut(port) {
+                feed.see_batch(&exchange);
+            }
             let turn = Turn::new(exchange, around);
             callback(PacketBatch::new(&turn));
             packets = turn.finish(counters);

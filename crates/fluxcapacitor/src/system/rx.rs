@@ -14,6 +14,7 @@ use crate::half::RxHalf;
 use crate::packet::{Packet, Parts};
 use crate::raw::{Device, Interest, Waited};
 use crate::stats::{Counter, Stats, StatsReader};
+use crate::tap::{Direction, Feed, Tap};
 use crate::umem::FramePool;
 
 /// How many frames may be missing in the fill ring before it is refilled.
@@ -30,6 +31,8 @@ pub struct FluxRx {
     pool: FramePool,
     shared: Arc<SharedFrameState>,
     reader: StatsReader,
+    /// What sees the packets that come in.
+    feed: Option<Feed>,
 }
 
 impl FluxRx {
@@ -39,7 +42,14 @@ impl FluxRx {
         shared: Arc<SharedFrameState>,
         reader: StatsReader,
     ) -> Self {
-        Self { half, pool, shared, reader }
+        Self { half, pool, shared, reader, feed: None }
+    }
+
+    /// Has `tap` see the packets that come in, before [`FluxRx::recv`] returns; takes the place of an earlier one.
+    #[must_use]
+    pub fn tap(mut self, tap: &Tap) -> Self {
+        self.feed = tap.feed(Direction::Rx, &self.half.granted);
+        self
     }
 
     /// Receives what has arrived, as far as `batch` has room, and says how many packets that were; 0 at once if
@@ -144,6 +154,10 @@ impl FluxRx {
         if packets > 0 {
             counters.add(Counter::RxPackets, u64::from(packets));
             counters.add(Counter::RxBytes, bytes);
+        }
+        if let Some(feed) = &mut self.feed {
+            let before = batch.len().saturating_sub(packets as usize);
+            feed.see_all(batch.iter().skip(before).map(Packet::data));
         }
         let rejected = self.half.rx.rejected() - rejected;
         if rejected > 0 {

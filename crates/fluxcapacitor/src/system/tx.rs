@@ -16,6 +16,7 @@ use crate::packet::{Packet, Parts};
 use crate::raw::Device;
 use crate::ring::PushError;
 use crate::stats::{Stats, StatsReader};
+use crate::tap::{Direction, Feed, Tap};
 use crate::umem::{FramePool, XDP_PACKET_HEADROOM};
 
 /// Sends packets that are owned: the tx and the completion ring of a queue.
@@ -73,6 +74,8 @@ pub struct FluxTx {
     bytes: u64,
     /// Frames that were pushed and have not come back.
     under_way: usize,
+    /// What sees the packets that are pushed.
+    feed: Option<Feed>,
 }
 
 impl FluxTx {
@@ -83,7 +86,14 @@ impl FluxTx {
         shared: Arc<SharedFrameState>,
         reader: StatsReader,
     ) -> Self {
-        Self { half, pool, reserve, shared, reader, packets: 0, bytes: 0, under_way: 0 }
+        Self { half, pool, reserve, shared, reader, packets: 0, bytes: 0, under_way: 0, feed: None }
+    }
+
+    /// Has `tap` see the packets that are put into the tx ring; takes the place of an earlier one.
+    #[must_use]
+    pub fn tap(mut self, tap: &Tap) -> Self {
+        self.feed = tap.feed(Direction::Tx, &self.half.granted);
+        self
     }
 
     /// A fresh packet without bytes, to be written by [`Packet::write`] or grown by [`Packet::resize`]; none while
@@ -109,6 +119,9 @@ impl FluxTx {
     /// for one without bytes.
     #[inline]
     pub fn send(&mut self, mut packet: Packet) -> Result<(), PushError<Packet>> {
+        if let Some(feed) = &mut self.feed {
+            feed.prepare(packet.data());
+        }
         let Some(segment) = packet.take() else { return Err(PushError::Empty(packet)) };
         let bytes = u64::from(segment.len());
         match self.half.tx.push(segment) {
@@ -118,10 +131,15 @@ impl FluxTx {
                 self.bytes += bytes;
                 Ok(())
             }
-            Err(refused) => Err(refused.map(|segment| {
-                packet.put_back(segment);
-                packet
-            })),
+            Err(refused) => {
+                if let Some(feed) = &mut self.feed {
+                    feed.refused();
+                }
+                Err(refused.map(|segment| {
+                    packet.put_back(segment);
+                    packet
+                }))
+            }
         }
     }
 
@@ -156,6 +174,9 @@ impl FluxTx {
     #[inline]
     pub fn flush(&mut self) -> Result<()> {
         let (packets, bytes) = (std::mem::take(&mut self.packets), std::mem::take(&mut self.bytes));
+        if let Some(feed) = &mut self.feed {
+            feed.settle();
+        }
         let sent = if packets > 0 { self.half.send(packets, bytes) } else { self.half.flush() };
         self.reclaim()?;
         sent.or_else(unless_down)

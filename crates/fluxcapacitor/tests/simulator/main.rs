@@ -10,5 +10,6 @@ mod program;
 mod queues;
 mod refill;
 mod statistics;
+mod tap;
 mod traffic;
 mod worlds;
