@@ -47,6 +47,7 @@ items! {
     fluxcapacitor::proto::Ipv4Header,
     fluxcapacitor::proto::UdpHeader,
     fluxcapacitor::proto::checksum::ChecksumStatus,
+    fluxcapacitor::proto::checksum,
     fluxcapacitor::proto::checksum::complete,
     fluxcapacitor::proto::reply::arp_reply,
     fluxcapacitor::proto::reply::echo_reply,
