@@ -22,12 +22,15 @@ pub(crate) struct Outlet {
     bytes: Cell<u64>,
     /// Packets that were published are still in the ring.
     unsent: Cell<bool>,
+    /// There was no room in time, and will be none before the next flush.
+    stuck: Cell<bool>,
 }
 
 impl Outlet {
     pub(super) fn new(half: TxHalf) -> Self {
-        let (packets, bytes, unsent) = (Cell::new(0), Cell::new(0), Cell::new(false));
-        Self { half: RefCell::new(half), packets, bytes, unsent }
+        let (packets, bytes) = (Cell::new(0), Cell::new(0));
+        let (unsent, stuck) = (Cell::new(false), Cell::new(false));
+        Self { half: RefCell::new(half), packets, bytes, unsent, stuck }
     }
 
     /// A packet is about to be pushed.
@@ -51,6 +54,7 @@ impl Outlet {
         let mut half = self.half();
         let sent = if packets > 0 { half.send(packets, bytes) } else { half.flush() };
         self.unsent.set(half.tx.occupancy() > 0);
+        self.stuck.set(false);
         sent
     }
 }
@@ -65,6 +69,8 @@ pub(crate) struct Turn<'t> {
     port: usize,
     queue: u32,
     tx_full: TxFull,
+    counters: &'t Counters,
+    out: &'t Cell<u32>,
     tally: Tally,
 }
 
@@ -87,14 +93,30 @@ pub(super) struct Around<'t> {
     pub(super) port: usize,
     pub(super) queue: u32,
     pub(super) tx_full: TxFull,
+    pub(super) counters: &'t Counters,
+    /// Frames posted where the packets came in.
+    pub(super) out: &'t Cell<u32>,
 }
 
 impl<'t> Turn<'t> {
     #[inline]
     pub(super) fn new(exchange: Exchange<'t>, around: Around<'t>) -> Self {
-        let Around { outlets, spare, shared, interface, port, queue, tx_full } = around;
+        let Around { outlets, spare, shared, interface, port, queue, .. } = around;
+        let Around { tx_full, counters, out, .. } = around;
         let tally = Tally::default();
-        Self { exchange, outlets, spare, shared, interface, port, queue, tx_full, tally }
+        Self {
+            exchange,
+            outlets,
+            spare,
+            shared,
+            interface,
+            port,
+            queue,
+            tx_full,
+            counters,
+            out,
+            tally,
+        }
     }
 
     #[inline]
@@ -156,8 +178,10 @@ impl<'t> Turn<'t> {
     #[cold]
     fn refused(&self, outlet: &Outlet, lent: Lent<'_>, why: PushError<()>) {
         let PushError::Full(()) = why else { return count(&self.tally.tx_refused, 1) };
+        // Once a turn: each packet of a batch would wait in vain.
+        let waits = self.tx_full == TxFull::Wait && !outlet.stuck.get();
         let (started, mut half) = (Instant::now(), outlet.half());
-        while self.tx_full == TxFull::Wait && started.elapsed() < TX_PATIENCE {
+        while waits && started.elapsed() < TX_PATIENCE {
             // A link that is lost ends the wait; the turn's own flush comes upon it, too.
             if half.make_room(&mut self.spare.borrow_mut()).is_err() {
                 break;
@@ -167,15 +191,30 @@ impl<'t> Turn<'t> {
                 return slot.put(lent);
             }
         }
+        outlet.stuck.set(true);
         count(&self.tally.tx_full, 1);
     }
 
-    /// Drops what was not lent, and counts what became of the batch; says how many packets it had.
+    /// Drops what was not lent, and says how many packets the batch had, and how many frames are in the fill ring
+    /// again.
     #[inline]
-    pub(super) fn finish(&self, counters: &Counters) -> usize {
+    pub(super) fn finish(self) -> (u32, u32) {
         for lent in self.exchange.lend() {
             self.lent(&lent);
         }
+        self.moved()
+    }
+
+    /// How many packets were lent, and how many frames went back to the fill ring; at most a batch.
+    #[inline]
+    fn moved(&self) -> (u32, u32) {
+        (self.exchange.taken().0 as u32, self.exchange.posted() as u32)
+    }
+
+    /// Counts what became of the packets that were lent.
+    #[inline]
+    fn count(&self) {
+        let counters = self.counters;
         let Tally { bytes, kept, discarded, tx_full, tx_refused } = &self.tally;
         let (packets, rejected) = self.exchange.taken();
         let sent: u64 = self.outlets.iter().map(|outlet| outlet.packets.get()).sum();
@@ -194,7 +233,16 @@ impl<'t> Turn<'t> {
         if rejected > 0 {
             counters.add(Counter::Rejected, rejected);
         }
-        packets as usize
+    }
+}
+
+impl Drop for Turn<'_> {
+    /// Also if the callback has panicked.
+    #[inline]
+    fn drop(&mut self) {
+        let (taken, posted) = self.moved();
+        self.out.set(self.out.get().saturating_sub(taken) + posted);
+        self.count();
     }
 }
 

@@ -1,5 +1,6 @@
 //! What receives.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use fluxcapacitor_core::Result;
@@ -17,6 +18,8 @@ pub(crate) struct RxHalf {
     pub(crate) device: Arc<Device>,
     pub(crate) rx: RxRing,
     pub(crate) fill: FillRing,
+    /// Frames posted, whose packets were not taken yet.
+    pub(crate) out: Cell<u32>,
     pub(crate) granted: Arc<Granted>,
     pub(crate) counters: Arc<Counters>,
 }
@@ -29,11 +32,24 @@ impl RxHalf {
         Ok(self.fill.room()?.saturating_sub(self.rx.occupancy()))
     }
 
+    /// How many frames may be missing before it is refilled, where `asked` was asked for: half of a small ring.
+    #[inline]
+    pub(crate) fn low_water(&self, asked: u32) -> u32 {
+        asked.min(self.fill.size().div_ceil(2))
+    }
+
+    /// Whether there is no frame to receive into, so that nothing will come.
+    #[inline]
+    pub(crate) const fn is_starved(&self) -> bool {
+        self.out.get() == 0
+    }
+
     /// Posts up to `want` frames of the pool, but not its last `reserve`; says how many.
     #[inline]
     pub(crate) fn refill(&mut self, pool: &mut FramePool, reserve: u32, want: u32) -> Result<u32> {
         let spare = pool.len().saturating_sub(reserve as usize) as u32;
         let posted = self.fill.refill(pool, spare.min(want))?;
+        self.out.set(self.out.get() + posted);
         if posted > 0 {
             self.counters.add(Counter::Refills, 1);
         } else if self.fill.occupancy() == 0 && self.rx.occupancy() == 0 {

@@ -2,7 +2,7 @@
 
 #[cfg(unix)]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use fluxcapacitor_core::umem::{Home, SharedFrameState};
@@ -12,9 +12,10 @@ use super::Batch;
 use crate::granted::Granted;
 use crate::half::RxHalf;
 use crate::packet::{Packet, Parts};
+use crate::poller::NAP;
 use crate::raw::{Device, Interest, Waited};
 use crate::stats::{Counter, Stats, StatsReader};
-use crate::umem::FramePool;
+use crate::umem::{FramePool, UmemRegion};
 
 /// How many frames may be missing in the fill ring before it is refilled.
 const LOW_WATER: u32 = 64;
@@ -29,6 +30,8 @@ pub struct FluxRx {
     half: RxHalf,
     pool: FramePool,
     shared: Arc<SharedFrameState>,
+    /// Of the other half, for as long as there is that.
+    sender: Weak<()>,
     reader: StatsReader,
 }
 
@@ -37,9 +40,10 @@ impl FluxRx {
         half: RxHalf,
         pool: FramePool,
         shared: Arc<SharedFrameState>,
+        sender: Weak<()>,
         reader: StatsReader,
     ) -> Self {
-        Self { half, pool, shared, reader }
+        Self { half, pool, shared, sender, reader }
     }
 
     /// Receives what has arrived, as far as `batch` has room, and says how many packets that were; 0 at once if
@@ -92,7 +96,25 @@ impl FluxRx {
             return Ok(Waited::Ready);
         }
         self.half.busy_poll().or_else(unless_down)?;
-        self.half.device.wait(Interest::Rx, timeout)
+        let mut left = timeout;
+        // Nothing can come before a frame has come home, and nothing tells when one has.
+        while self.half.is_starved() && left > NAP {
+            let napping = Instant::now();
+            match self.half.device.wait(Interest::Rx, NAP)? {
+                Waited::TimedOut => {}
+                ended => return Ok(ended),
+            }
+            // In a simulated world, which has its own time, a nap has taken none of ours.
+            left = left.saturating_sub(napping.elapsed().max(NAP));
+            self.refill()?;
+        }
+        self.half.device.wait(Interest::Rx, left)
+    }
+
+    /// The packet memory, to see who holds how many frames.
+    #[must_use]
+    pub fn umem(&self) -> &UmemRegion {
+        self.shared.umem()
     }
 
     /// What was granted.
@@ -140,6 +162,8 @@ impl FluxRx {
                 drop(dropped);
             }
         }
+        let out = &self.half.out;
+        out.set(out.get().saturating_sub(packets));
         let counters = &self.half.counters;
         if packets > 0 {
             counters.add(Counter::RxPackets, u64::from(packets));
@@ -156,10 +180,13 @@ impl FluxRx {
     #[inline]
     fn refill(&mut self) -> Result<()> {
         let missing = self.half.missing()?;
-        if missing < LOW_WATER.min(self.half.fill.size()) {
+        if missing < self.half.low_water(LOW_WATER) {
             return Ok(());
         }
         self.shared.take(Home::Rx, &mut self.pool)?;
+        if self.sender.strong_count() == 0 {
+            self.shared.take(Home::Tx, &mut self.pool)?;
+        }
         if self.half.refill(&mut self.pool, 0, missing)? > 0 {
             self.half.publish().or_else(unless_down)?;
         }
