@@ -26,6 +26,7 @@ use crate::poller::Poller;
 use crate::raw::{FluxRaw, Group};
 use crate::stats::{Stats, StatsReader};
 use crate::tap::Tap;
+use crate::umem::UmemRegion;
 use worker::Worker;
 
 /// Packets that are received at a time, unless asked otherwise: as many as the kernel's own budget.
@@ -167,6 +168,11 @@ impl FluxEngine {
     /// What was granted, queue by queue.
     pub fn granted(&self) -> impl Iterator<Item = &Granted> {
         self.workers.iter().flat_map(Worker::granted)
+    }
+
+    /// The packet memory of each worker, to see who holds how many frames. A clone outlives the engine.
+    pub fn umems(&self) -> impl Iterator<Item = &UmemRegion> {
+        self.workers.iter().map(Worker::umem)
     }
 
     /// Stops the loop, from any thread or from a signal handler.

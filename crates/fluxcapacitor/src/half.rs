@@ -11,8 +11,8 @@ pub(crate) use tx::{TxHalf, flush};
 use crate::raw::Lane;
 use crate::stats::{Counters, Source};
 
-/// Splits a lane: what receives, what sends, and where both count.
-pub(crate) fn split(lane: Lane) -> (RxHalf, TxHalf, Source) {
+/// Splits a lane, which has `out` frames to receive into: what receives, what sends, and where both count.
+pub(crate) fn split(lane: Lane, out: u32) -> (RxHalf, TxHalf, Source) {
     let Lane { device, rings, granted } = lane;
     let (device, counters) = (Arc::new(device), Arc::new(Counters::default()));
     let source = Source {
@@ -26,6 +26,7 @@ pub(crate) fn split(lane: Lane) -> (RxHalf, TxHalf, Source) {
         device: Arc::clone(&device),
         rx: rings.rx,
         fill: rings.fill,
+        out: out.into(),
         granted: Arc::clone(&granted),
         counters: Arc::clone(&counters),
     };

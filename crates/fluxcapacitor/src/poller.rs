@@ -34,6 +34,13 @@ pub const SPIN: Duration = Duration::from_micros(50);
 /// How long one sleep lasts at most: then the loop looks whether it is to stop.
 pub const SLEEP_MAX: Duration = Duration::from_millis(100);
 
+/// How long one sleep lasts where nothing can come, because all frames are in somebody's hands: nothing tells
+/// when one comes home.
+pub(crate) const NAP: Duration = Duration::from_millis(1);
+
+/// How many turns with packets there are between two looks at the links.
+const TURNS_A_CHECK: u32 = 256;
+
 /// How many empty turns there are between two looks at the clock, where the answer matters at once.
 const TURNS_A_LOOK: u32 = 16;
 
@@ -44,6 +51,8 @@ const TURNS_A_PROBE: u32 = 1 << 14;
 #[derive(Debug)]
 pub(crate) struct Pace {
     poller: Poller,
+    /// Turns with packets.
+    full_turns: u32,
     /// Empty turns since the last packet.
     idle_turns: u32,
     /// When spinning began, once the clock was looked at.
@@ -61,19 +70,23 @@ pub(crate) enum Next {
     Sleep,
     /// See whether the link is still there: nothing else has told for a while.
     Probe,
+    /// The same while packets come: there may be another link.
+    LookAtLinks,
 }
 
 impl Pace {
     pub(crate) const fn new(poller: Poller) -> Self {
-        Self { poller, idle_turns: 0, since: None, asleep: false }
+        Self { poller, full_turns: 0, idle_turns: 0, since: None, asleep: false }
     }
 
     /// What to do after a turn that has brought `packets`.
     #[inline]
     pub(crate) fn after(&mut self, packets: usize) -> Next {
         if packets > 0 {
-            *self = Self::new(self.poller);
-            return Next::Look;
+            let full_turns = self.full_turns.wrapping_add(1);
+            *self = Self { full_turns, ..Self::new(self.poller) };
+            let check = full_turns.is_multiple_of(TURNS_A_CHECK);
+            return if check { Next::LookAtLinks } else { Next::Look };
         }
         match self.poller {
             Poller::Busy => {

@@ -111,11 +111,13 @@ pub fn split(raw: FluxRaw) -> (FluxRx, FluxTx) {
 }
 
 fn halves(lane: Lane, mut pool: FramePool, umem: &UmemRegion, tx_reserve: u32) -> (FluxRx, FluxTx) {
-    let (receives, sends, source) = half::split(lane);
+    let (receives, sends, source) = half::split(lane, umem.census().rx);
     let shared = SharedFrameState::new(umem);
     let reader = StatsReader(vec![source]);
     let mut reserve = FramePool::new(umem);
     let _same_umem = reserve.give_all(pool.drain().take(tx_reserve as usize));
-    let rx = FluxRx::new(receives, pool, Arc::clone(&shared), reader.clone());
-    (rx, FluxTx::new(sends, reserve, tx_reserve, shared, reader))
+    let alive = Arc::new(());
+    let sender = Arc::downgrade(&alive);
+    let rx = FluxRx::new(receives, pool, Arc::clone(&shared), sender, reader.clone());
+    (rx, FluxTx::new(sends, reserve, tx_reserve, shared, alive, reader))
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 /// Stops a loop, from any thread.
 ///
 /// [`StopHandle::stop`] is one store, which a signal handler may make. The loop ends after the turn that it is
-/// in, at most 100 ms later.
+/// in, at most 100 ms later. What was told once, holds: a loop that is started later ends at once, until
+/// somebody clears the [flag](StopHandle::flag).
 #[derive(Clone, Debug, Default)]
 pub struct StopHandle(Arc<AtomicBool>);
 

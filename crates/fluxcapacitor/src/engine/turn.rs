@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Instant;
 
 use fluxcapacitor_core::Result;
@@ -25,12 +26,15 @@ pub(crate) struct Outlet {
     unsent: Cell<bool>,
     /// What sees the packets that are pushed.
     feed: Option<RefCell<Feed>>,
+    /// There was no room in time, and will be none before the next flush.
+    stuck: Cell<bool>,
 }
 
 impl Outlet {
     pub(super) fn new(half: TxHalf) -> Self {
-        let (packets, bytes, unsent) = (Cell::new(0), Cell::new(0), Cell::new(false));
-        Self { half: RefCell::new(half), packets, bytes, unsent, feed: None }
+        let (packets, bytes) = (Cell::new(0), Cell::new(0));
+        let (unsent, stuck) = (Cell::new(false), Cell::new(false));
+        Self { half: RefCell::new(half), packets, bytes, unsent, stuck, feed: None }
     }
 
     pub(super) fn tap(&mut self, tap: &Tap) {
@@ -71,6 +75,7 @@ impl Outlet {
         let mut half = self.half();
         let sent = if packets > 0 { half.send(packets, bytes) } else { half.flush() };
         self.unsent.set(half.tx.occupancy() > 0);
+        self.stuck.set(false);
         sent
     }
 }
@@ -87,6 +92,8 @@ pub(crate) struct Turn<'t> {
     port: usize,
     queue: u32,
     tx_full: TxFull,
+    counters: &'t Counters,
+    out: &'t AtomicU32,
     tally: Tally,
 }
 
@@ -109,17 +116,34 @@ pub(super) struct Around<'t> {
     pub(super) port: usize,
     pub(super) queue: u32,
     pub(super) tx_full: TxFull,
+    pub(super) counters: &'t Counters,
+    /// Frames posted where the packets came in.
+    pub(super) out: &'t AtomicU32,
 }
 
 impl<'t> Turn<'t> {
     #[inline]
     pub(super) fn new(exchange: Exchange<'t>, around: Around<'t>) -> Self {
-        let Around { outlets, spare, shared, interface, port, queue, tx_full } = around;
+        let Around { outlets, spare, shared, interface, port, queue, .. } = around;
+        let Around { tx_full, counters, out, .. } = around;
         let tally = Tally::default();
         // All are, or none.
         let is_tapped = outlets.first().is_some_and(Outlet::is_tapped);
         let untapped = if is_tapped { &[] } else { outlets };
-        Self { exchange, outlets, untapped, spare, shared, interface, port, queue, tx_full, tally }
+        Self {
+            exchange,
+            outlets,
+            untapped,
+            spare,
+            shared,
+            interface,
+            port,
+            queue,
+            tx_full,
+            counters,
+            out,
+            tally,
+        }
     }
 
     #[inline]
@@ -179,6 +203,8 @@ impl<'t> Turn<'t> {
     #[cold]
     fn send_slowly(&self, port: usize, lent: Lent<'_>) {
         let Some(outlet) = self.outlets.get(port) else { return count(&self.tally.tx_refused, 1) };
+        // Once a turn: each packet of a batch would wait in vain.
+        let waits = self.tx_full == TxFull::Wait && !outlet.stuck.get();
         let (mut started, mut half) = (None, outlet.half());
         loop {
             match half.tx.slot_for(&lent) {
@@ -191,21 +217,36 @@ impl<'t> Turn<'t> {
                 Err(_) => return count(&self.tally.tx_refused, 1),
             }
             // A link that is lost ends the wait; the turn's own flush comes upon it, too.
-            if self.tx_full != TxFull::Wait
+            if !waits
                 || started.get_or_insert_with(Instant::now).elapsed() >= TX_PATIENCE
                 || half.make_room(&mut self.spare.borrow_mut()).is_err()
             {
+                outlet.stuck.set(true);
                 return count(&self.tally.tx_full, 1);
             }
         }
     }
 
-    /// Drops what was not lent, and counts what became of the batch; says how many packets it had.
+    /// Drops what was not lent, and says how many packets the batch had, and how many frames are in the fill ring
+    /// again.
     #[inline]
-    pub(super) fn finish(&self, counters: &Counters) -> usize {
+    pub(super) fn finish(self) -> (u32, u32) {
         for lent in self.exchange.lend() {
             self.lent(&lent);
         }
+        self.moved()
+    }
+
+    /// How many packets were lent, and how many frames went back to the fill ring; at most a batch.
+    #[inline]
+    fn moved(&self) -> (u32, u32) {
+        (self.exchange.taken().0 as u32, self.exchange.posted() as u32)
+    }
+
+    /// Counts what became of the packets that were lent.
+    #[inline]
+    fn count(&self) {
+        let counters = self.counters;
         let Tally { bytes, kept, discarded, tx_full, tx_refused } = &self.tally;
         let (packets, rejected) = self.exchange.taken();
         let sent: u64 = self.outlets.iter().map(|outlet| outlet.packets.get()).sum();
@@ -224,7 +265,16 @@ impl<'t> Turn<'t> {
         if rejected > 0 {
             counters.add(Counter::Rejected, rejected);
         }
-        packets as usize
+    }
+}
+
+impl Drop for Turn<'_> {
+    /// Also if the callback has panicked.
+    #[inline]
+    fn drop(&mut self) {
+        let (taken, posted) = self.moved();
+        self.out.store(self.out.load(Relaxed).saturating_sub(taken) + posted, Relaxed);
+        self.count();
     }
 }
 

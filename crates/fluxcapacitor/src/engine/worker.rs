@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use fluxcapacitor_core::backend;
@@ -12,7 +13,7 @@ use super::turn::{Around, Outlet, Turn};
 use super::{Options, PacketBatch, StopHandle};
 use crate::granted::Granted;
 use crate::half::{self, RxHalf};
-use crate::poller::{Next, Pace, SLEEP_MAX};
+use crate::poller::{NAP, Next, Pace, SLEEP_MAX};
 use crate::raw::{Group, Interest};
 use crate::stats::StatsReader;
 use crate::tap::{Direction, Feed, Tap};
@@ -43,23 +44,29 @@ pub(crate) struct Worker {
     number: usize,
     spare: RefCell<FramePool>,
     shared: Arc<SharedFrameState>,
-    #[expect(dead_code, reason = "as long as there are sockets over it")]
     umem: UmemRegion,
+    /// How many frames each port has at most to receive into: so that none takes them all.
+    share: u32,
+    /// A callback is running, or has panicked.
+    interrupted: bool,
 }
 
 impl Worker {
     pub(super) fn new(number: usize, group: Group, reader: &mut StatsReader) -> Self {
         let Group { lanes, pool, umem, tx_reserve: _ } = group;
         let (mut rx, mut outlets) = (Vec::new(), Vec::new());
+        let ports = (lanes.len() as u32).max(1);
+        // They were given equally many, and nothing has moved since, unless there is one.
+        let (out, share) = (umem.census().rx / ports, (umem.layout().frames() / ports).max(1));
         for lane in lanes {
-            let (receives, sends, source) = half::split(lane);
+            let (receives, sends, source) = half::split(lane, out);
             rx.push(receives);
             outlets.push(Outlet::new(sends));
             reader.0.push(source);
         }
         let shared = SharedFrameState::new(&umem);
         let (outlets, feeds, spare) = (outlets.into(), [].into(), RefCell::new(pool));
-        Self { rx, outlets, feeds, number, spare, shared, umem }
+        Self { rx, outlets, feeds, number, spare, shared, umem, share, interrupted: false }
     }
 
     pub(super) fn tap(&mut self, tap: &Tap) {
@@ -70,6 +77,10 @@ impl Worker {
 
     pub(super) fn granted(&self) -> impl Iterator<Item = &Granted> {
         self.rx.iter().map(|half| &*half.granted)
+    }
+
+    pub(super) const fn umem(&self) -> &UmemRegion {
+        &self.umem
     }
 
     pub(super) fn info(&self, cpu: Option<usize>) -> WorkerInfo {
@@ -84,6 +95,9 @@ impl Worker {
         options: &Options,
         callback: &mut impl FnMut(PacketBatch<'_>),
     ) -> Result<usize> {
+        if self.interrupted {
+            self.resume()?;
+        }
         let mut packets = 0;
         for port in 0..self.rx.len() {
             packets += self.turn_of(port, options, callback)?;
@@ -99,20 +113,22 @@ impl Worker {
         callback: &mut impl FnMut(PacketBatch<'_>),
     ) -> Result<usize> {
         let (outlets, spare, shared) = (&*self.outlets, &self.spare, &self.shared);
-        let RxHalf { device, rx, fill, granted, counters } = &mut self.rx[port];
+        let RxHalf { device, rx, fill, out, granted, counters } = &mut self.rx[port];
         let exchange = rx.exchange(fill, spare, options.batch)?;
         let (mut packets, mut posted) = (0, 0);
         if !exchange.is_empty() {
             let (interface, queue) = (granted.interface.as_str(), device.queue());
             let tx_full = options.tx_full;
-            let around = Around { outlets, spare, shared, interface, port, queue, tx_full };
+            let around =
+                Around { outlets, spare, shared, interface, port, queue, tx_full, counters, out };
             if let Some(feed) = self.feeds.get_mut(port) {
                 feed.see_batch(&exchange);
             }
             let turn = Turn::new(exchange, around);
+            self.interrupted = true;
             callback(PacketBatch::new(&turn));
-            packets = turn.finish(counters);
-            posted = turn.exchange().posted() as u32;
+            (packets, posted) = turn.finish();
+            self.interrupted = false;
         } else {
             drop(exchange);
         }
@@ -123,7 +139,15 @@ impl Worker {
         if posted > 0 {
             unless_down(self.rx[port].publish())?;
         }
-        Ok(packets)
+        Ok(packets as usize)
+    }
+
+    /// Shows the kernel what there was to show when the callback panicked.
+    #[cold]
+    fn resume(&mut self) -> Result<()> {
+        self.interrupted = false;
+        self.rx.iter_mut().try_for_each(|half| unless_down(half.publish()))?;
+        self.outlets.iter().try_for_each(|outlet| unless_down(outlet.flush()))
     }
 
     /// Posts frames that were sent, or dropped by whoever kept them, where `port` receives; says how many.
@@ -131,24 +155,26 @@ impl Worker {
     fn take_home(&mut self, port: usize, low_water: u32) -> Result<u32> {
         let (half, spare) = (&mut self.rx[port], self.spare.get_mut());
         let missing = half.missing()?;
+        let want = missing.min(self.share.saturating_sub(half.out.load(Relaxed)));
         let mut posted = 0;
         for outlet in &*self.outlets {
             let mut sender = outlet.half();
             loop {
-                let recycled = sender.completion.recycle(&mut half.fill, missing - posted)?;
+                let recycled = sender.completion.recycle(&mut half.fill, want - posted)?;
                 posted += recycled;
                 // It may end round the end of a ring, where another run begins.
                 if recycled == 0 {
                     break;
                 }
             }
-            if posted == missing {
+            if posted == want {
                 sender.reclaim(spare)?;
             }
         }
-        if half.is_low(missing - posted, low_water) {
+        half.out.store(half.out.load(Relaxed) + posted, Relaxed);
+        if want > posted && half.is_low(missing - posted, low_water) {
             self.shared.take(Home::Rx, spare)?;
-            posted += half.refill(spare, 0, missing - posted)?;
+            posted += half.refill(spare, 0, want - posted)?;
         }
         Ok(posted)
     }
@@ -187,13 +213,34 @@ pub(super) fn run_all(
         }
         let timeout = match pace.after(packets) {
             Next::Look => continue,
+            Next::LookAtLinks => {
+                for half in halves(workers) {
+                    // No wait would say so of one that has packets.
+                    unless_down(half.device.socket().kick_rx().map(drop))?;
+                }
+                continue;
+            }
             Next::Probe => Duration::ZERO,
+            Next::Sleep if halves(workers).any(RxHalf::is_starved) => NAP,
             Next::Sleep => SLEEP_MAX,
         };
-        let halves = workers.iter().flat_map(|worker| &worker.rx);
-        backend::wait_any(halves.map(|half| half.device.socket()), Interest::Rx, timeout)?;
+        let sockets = halves(workers).map(|half| half.device.socket());
+        backend::wait_any(sockets, Interest::Rx, timeout)?;
     }
     Ok(())
+}
+
+fn halves(workers: &[Worker]) -> impl Iterator<Item = &RxHalf> + Clone {
+    workers.iter().flat_map(|worker| &worker.rx)
+}
+
+impl Drop for Worker {
+    /// What was sent before a panic leaves.
+    fn drop(&mut self) {
+        if self.interrupted {
+            let _nobody_asked = self.resume();
+        }
+    }
 }
 
 /// A link that is down is a state, and comes back.

@@ -1,6 +1,7 @@
 //! What receives.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use fluxcapacitor_core::Result;
 
@@ -17,6 +18,8 @@ pub(crate) struct RxHalf {
     pub(crate) device: Arc<Device>,
     pub(crate) rx: RxRing,
     pub(crate) fill: FillRing,
+    /// Frames posted, whose packets were not taken yet. One thread writes it; so loads and stores do.
+    pub(crate) out: AtomicU32,
     pub(crate) granted: Arc<Granted>,
     pub(crate) counters: Arc<Counters>,
 }
@@ -36,11 +39,18 @@ impl RxHalf {
         missing >= low_water.min(self.fill.size() / 2).max(1)
     }
 
+    /// Whether there is no frame to receive into, so that nothing will come.
+    #[inline]
+    pub(crate) fn is_starved(&self) -> bool {
+        self.out.load(Relaxed) == 0
+    }
+
     /// Posts up to `want` frames of the pool, but not its last `reserve`; says how many.
     #[inline]
     pub(crate) fn refill(&mut self, pool: &mut FramePool, reserve: u32, want: u32) -> Result<u32> {
         let spare = pool.len().saturating_sub(reserve as usize) as u32;
         let posted = self.fill.refill(pool, spare.min(want))?;
+        self.out.store(self.out.load(Relaxed) + posted, Relaxed);
         if posted > 0 {
             self.counters.add(Counter::Refills, 1);
         } else if self.fill.occupancy() == 0 && self.rx.occupancy() == 0 {

@@ -2,7 +2,8 @@
 
 #[cfg(unix)]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use fluxcapacitor_core::umem::{Home, SharedFrameState};
@@ -12,10 +13,11 @@ use super::Batch;
 use crate::granted::Granted;
 use crate::half::RxHalf;
 use crate::packet::{Packet, Parts};
+use crate::poller::NAP;
 use crate::raw::{Device, Interest, Waited};
 use crate::stats::{Counter, Stats, StatsReader};
 use crate::tap::{Direction, Feed, Tap};
-use crate::umem::FramePool;
+use crate::umem::{FramePool, UmemRegion};
 
 /// How many frames may be missing in the fill ring before it is refilled.
 const LOW_WATER: u32 = 64;
@@ -30,6 +32,8 @@ pub struct FluxRx {
     half: RxHalf,
     pool: FramePool,
     shared: Arc<SharedFrameState>,
+    /// Of the other half, for as long as there is that.
+    sender: Weak<()>,
     reader: StatsReader,
     /// What sees the packets that come in.
     feed: Option<Feed>,
@@ -40,9 +44,10 @@ impl FluxRx {
         half: RxHalf,
         pool: FramePool,
         shared: Arc<SharedFrameState>,
+        sender: Weak<()>,
         reader: StatsReader,
     ) -> Self {
-        Self { half, pool, shared, reader, feed: None }
+        Self { half, pool, shared, sender, reader, feed: None }
     }
 
     /// Has `tap` see the packets that come in, before [`FluxRx::recv`] returns; takes the place of an earlier one.
@@ -102,7 +107,25 @@ impl FluxRx {
             return Ok(Waited::Ready);
         }
         self.half.busy_poll().or_else(unless_down)?;
-        self.half.device.wait(Interest::Rx, timeout)
+        let mut left = timeout;
+        // Nothing can come before a frame has come home, and nothing tells when one has.
+        while self.half.is_starved() && left > NAP {
+            let napping = Instant::now();
+            match self.half.device.wait(Interest::Rx, NAP)? {
+                Waited::TimedOut => {}
+                ended => return Ok(ended),
+            }
+            // In a simulated world, which has its own time, a nap has taken none of ours.
+            left = left.saturating_sub(napping.elapsed().max(NAP));
+            self.refill()?;
+        }
+        self.half.device.wait(Interest::Rx, left)
+    }
+
+    /// The packet memory, to see who holds how many frames.
+    #[must_use]
+    pub fn umem(&self) -> &UmemRegion {
+        self.shared.umem()
     }
 
     /// What was granted.
@@ -150,6 +173,8 @@ impl FluxRx {
                 drop(dropped);
             }
         }
+        let out = &self.half.out;
+        out.store(out.load(Relaxed).saturating_sub(packets), Relaxed);
         let counters = &self.half.counters;
         if packets > 0 {
             counters.add(Counter::RxPackets, u64::from(packets));
@@ -174,6 +199,9 @@ impl FluxRx {
             return Ok(());
         }
         self.shared.take(Home::Rx, &mut self.pool)?;
+        if self.sender.strong_count() == 0 {
+            self.shared.take(Home::Tx, &mut self.pool)?;
+        }
         if self.half.refill(&mut self.pool, 0, missing)? > 0 {
             self.half.publish().or_else(unless_down)?;
         }

@@ -17,14 +17,15 @@ use crate::raw::Device;
 use crate::ring::PushError;
 use crate::stats::{Stats, StatsReader};
 use crate::tap::{Direction, Feed, Tap};
-use crate::umem::{FramePool, XDP_PACKET_HEADROOM};
+use crate::umem::{FramePool, UmemRegion, XDP_PACKET_HEADROOM};
 
 /// Sends packets that are owned: the tx and the completion ring of a queue.
 ///
 /// Packets are those that the other half has received, or fresh ones from [`FluxTx::allocate`]. They leave with
 /// [`FluxTx::flush`]. Frames that were sent come back with any call here; what is more than this half began
 /// with goes to the other, to be received into. So call [`FluxTx::reclaim`] now and then when you have sent and
-/// send no more.
+/// send no more. Packets that were not flushed when it is dropped, or not completed, take their frames along until
+/// the queue is closed.
 ///
 /// To feed it from many threads, give it to one and the others a bounded channel:
 /// ```
@@ -68,6 +69,9 @@ pub struct FluxTx {
     /// How many frames this half keeps.
     reserve: u32,
     shared: Arc<SharedFrameState>,
+    /// The other half looks whether there still is this one.
+    #[expect(dead_code, reason = "dropped, it is gone")]
+    alive: Arc<()>,
     reader: StatsReader,
     /// Packets pushed and not flushed yet, and their bytes.
     packets: u64,
@@ -84,9 +88,11 @@ impl FluxTx {
         pool: FramePool,
         reserve: u32,
         shared: Arc<SharedFrameState>,
+        alive: Arc<()>,
         reader: StatsReader,
     ) -> Self {
-        Self { half, pool, reserve, shared, reader, packets: 0, bytes: 0, under_way: 0, feed: None }
+        let (packets, bytes, under_way, feed) = (0, 0, 0, None);
+        Self { half, pool, reserve, shared, alive, reader, packets, bytes, under_way, feed }
     }
 
     /// Has `tap` see the packets that are put into the tx ring; takes the place of an earlier one.
@@ -240,6 +246,12 @@ impl FluxTx {
         self.packets > 0 || self.half.tx.occupancy() > 0
     }
 
+    /// The packet memory, to see who holds how many frames.
+    #[must_use]
+    pub fn umem(&self) -> &UmemRegion {
+        self.shared.umem()
+    }
+
     /// What was granted.
     #[must_use]
     pub fn granted(&self) -> &Granted {
@@ -268,7 +280,7 @@ impl FluxTx {
 }
 
 impl Drop for FluxTx {
-    /// What it kept, the other half receives into.
+    /// What it kept, the other half receives into; also what comes home to it later.
     fn drop(&mut self) {
         let _corrupt_ring = self.half.reclaim(&mut self.pool);
         let _same_umem = self.shared.give_all(Home::Rx, self.pool.drain());

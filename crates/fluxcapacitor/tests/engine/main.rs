@@ -1,0 +1,17 @@
+//! Mode A: engines, through the calls that a user makes. On the simulator, no privilege, any system; links that go,
+//! also on the kernel.
+#![cfg(feature = "simulator")]
+
+mod batches;
+mod bench;
+mod buffer;
+mod full;
+mod link;
+mod memory;
+mod panics;
+mod pollers;
+mod queues;
+mod settle;
+mod stats;
+#[cfg(target_os = "linux")]
+mod wire;

@@ -1,0 +1,10 @@
+//! Mode B: halves and owned packets, through the calls that a user makes. No privilege, any system.
+#![cfg(feature = "simulator")]
+
+mod bench;
+mod drops;
+mod halves;
+mod home;
+mod receive;
+mod send;
+mod threads;
