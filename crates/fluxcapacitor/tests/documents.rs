@@ -71,6 +71,7 @@ items! {
     fluxcapacitor::system::FluxSystem,
     fluxcapacitor::system::FluxTx,
     fluxcapacitor::system::split,
+    fluxcapacitor::tap::TapBuilder,
     fluxcapacitor::umem::Census,
     fluxcapacitor::umem::Chain,
     fluxcapacitor::umem::Foreign,
@@ -208,7 +209,7 @@ struct Name {
 }
 
 /// Modules of the crate, at which paths in the documents begin.
-const MODULES: [&str; 14] = [
+const MODULES: [&str; 15] = [
     "builder",
     "ebpf",
     "engine",
@@ -223,6 +224,7 @@ const MODULES: [&str; 14] = [
     "stats",
     "system",
     "umem",
+    "tap",
 ];
 
 /// The name in a span of code: `umem::Frame`, `fluxcapacitor::raw::FluxRaw::flush`, `FluxRaw::flush`; not
