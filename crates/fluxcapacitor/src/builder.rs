@@ -8,7 +8,7 @@ use fluxcapacitor_core::{Error, Result};
 
 pub use queues::Queues;
 
-use crate::engine::FluxEngine;
+use crate::engine::{self, FluxEngine};
 #[cfg(doc)]
 use crate::granted::Granted;
 use crate::hook::{Attach, XdpProgram};
@@ -190,10 +190,10 @@ impl FluxBuilder {
     /// Whether a packet may have several frames, as jumbo frames do; off by default. It takes Linux 6.6, and
     /// without copies a driver that says so.
     ///
-    /// In raw mode packets are then received by
-    /// [`RxRing::receive_whole`](crate::ring::RxRing::receive_whole) and sent by
-    /// [`TxRing::push_chain`](crate::ring::TxRing::push_chain); what moves single frames does not take them. An
-    /// XDP program of your own sees the first part of a packet only.
+    /// Owned packets have their bytes in several slices then: [`Packet::segments`](crate::Packet::segments). In raw
+    /// mode they are received by [`RxRing::receive_whole`](crate::ring::RxRing::receive_whole) and sent by
+    /// [`TxRing::push_chain`](crate::ring::TxRing::push_chain); what moves single frames does not take them. The
+    /// engine does without. An XDP program of your own sees the first part of a packet only.
     #[doc(alias = "XDP_USE_SG")]
     pub fn multi_buffer(mut self, on: bool) -> Self {
         self.multi_buffer = on;
@@ -226,8 +226,16 @@ impl FluxBuilder {
     /// There is one worker for each queue, which drives the queue of that number of all interfaces.
     ///
     /// # Errors
-    /// As [`FluxBuilder::build_raw`], but for several queues and interfaces.
+    /// As [`FluxBuilder::build_raw`], but for several queues and interfaces; [`Error::Invalid`] for packets of
+    /// several frames, which the engine does not lend.
     pub fn build_engine(self) -> Result<FluxEngine> {
+        if self.multi_buffer {
+            return Err(Error::invalid(
+                "multi_buffer",
+                "with build_engine()",
+                engine::MULTI_BUFFER,
+            ));
+        }
         Ok(FluxEngine::of(open::groups(&self, None)?))
     }
 

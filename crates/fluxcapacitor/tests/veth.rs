@@ -15,6 +15,7 @@ use fluxcapacitor::granted::BusyPollGrant;
 use fluxcapacitor::hook::{Attach, AttachMode, XdpProgram};
 use fluxcapacitor::proto::checksum;
 use fluxcapacitor::raw::{Interest, Waited};
+use fluxcapacitor::system::{self, Batch};
 use fluxcapacitor::umem::{FramePool, PageSize, Segment};
 use fluxcapacitor::{Error, FluxBuilder, FluxRaw, Result};
 use fluxcapacitor_testbed::{End, NetNs, PacketSocket, VethPair, permitted};
@@ -411,6 +412,35 @@ fn jumbo_frames_are_echoed_native_and_generic() {
         conserved(&raw);
         assert_eq!(raw.statistics().unwrap().tx_invalid_descs, 0);
     }
+}
+
+/// The same as packets that are owned.
+#[test]
+fn jumbo_frames_are_owned_and_sent_on() {
+    let Some(pair) = pair(1) else { return };
+    pair.a().set_mtu(9000).unwrap();
+    pair.b().set_mtu(9000).unwrap();
+    let peer = PacketSocket::open(pair.a()).unwrap();
+    let raw = open(pair.b(), |builder| builder.multi_buffer(true)).unwrap();
+    let ((mut rx, mut tx), mut batch) = (system::split(raw), Batch::new(8));
+    let mut buffer = vec![0; 16384];
+    for number in 0..200u32 {
+        let mut sent = packet(pair.a(), pair.b(), number);
+        sent.extend((number..).flat_map(u32::to_be_bytes).take(number as usize * 38));
+        peer.send(&sent).unwrap();
+        assert_eq!(rx.recv_timeout(&mut batch, SECOND).unwrap(), 1, "{number}");
+        let mut packet = batch.pop().unwrap();
+        assert_eq!(packet.is_linear(), sent.len() <= 1792);
+        let bytes: Vec<u8> = packet.segments().flatten().copied().collect();
+        assert!(bytes == sent, "{number}");
+        packet.data_mut()[..6].copy_from_slice(&pair.a().mac());
+        tx.send(packet).unwrap();
+        tx.flush().unwrap();
+        let len = peer.recv(&mut buffer, SECOND).unwrap().expect("its echo");
+        assert_eq!((len, &buffer[6..len]), (sent.len(), &sent[6..]));
+    }
+    tx.reclaim().unwrap();
+    assert_eq!((tx.in_flight(), tx.umem().census().tx), (0, 0));
 }
 
 #[test]

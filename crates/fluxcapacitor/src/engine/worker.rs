@@ -19,6 +19,10 @@ use crate::stats::StatsReader;
 use crate::tap::{Direction, Feed, Tap};
 use crate::umem::{FramePool, UmemRegion};
 
+/// Why an engine does without packets of several frames.
+pub(crate) const MULTI_BUFFER: &str =
+    "the engine lends packets of one frame; build_system() and build_raw() take longer ones";
+
 /// Who a worker is, for the closure that makes its state.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -47,8 +51,10 @@ pub(crate) struct Worker {
     umem: UmemRegion,
     /// How many frames each port has at most to receive into: so that none takes them all.
     share: u32,
-    /// A callback is running, or has panicked.
+    /// A callback is running, or has panicked; or this cannot be driven.
     interrupted: bool,
+    /// Packets may have several frames.
+    multi_buffer: bool,
 }
 
 impl Worker {
@@ -58,6 +64,7 @@ impl Worker {
         let ports = (lanes.len() as u32).max(1);
         // They were given equally many, and nothing has moved since, unless there is one.
         let (out, share) = (umem.census().rx / ports, (umem.layout().frames() / ports).max(1));
+        let multi_buffer = lanes.iter().any(|lane| lane.granted.multi_buffer);
         for lane in lanes {
             let (receives, sends, source) = half::split(lane, out);
             rx.push(receives);
@@ -66,7 +73,8 @@ impl Worker {
         }
         let shared = SharedFrameState::new(&umem);
         let (outlets, feeds, spare) = (outlets.into(), [].into(), RefCell::new(pool));
-        Self { rx, outlets, feeds, number, spare, shared, umem, share, interrupted: false }
+        let interrupted = multi_buffer;
+        Self { rx, outlets, feeds, number, spare, shared, umem, share, interrupted, multi_buffer }
     }
 
     pub(super) fn tap(&mut self, tap: &Tap) {
@@ -145,6 +153,9 @@ impl Worker {
     /// Shows the kernel what there was to show when the callback panicked.
     #[cold]
     fn resume(&mut self) -> Result<()> {
+        if self.multi_buffer {
+            return Err(Error::invalid("multi_buffer", "of an engine", MULTI_BUFFER));
+        }
         self.interrupted = false;
         self.rx.iter_mut().try_for_each(|half| unless_down(half.publish()))?;
         self.outlets.iter().try_for_each(|outlet| unless_down(outlet.flush()))

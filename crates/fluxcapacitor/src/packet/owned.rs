@@ -1,13 +1,13 @@
 //! A packet that is a value.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, mem};
 
 use fluxcapacitor_core::umem::{Home, SharedFrameState};
 
 use crate::proto::PacketBuffer;
 use crate::proto::buffer::NoRoom;
-use crate::umem::{Frame, Segment};
+use crate::umem::{Chain, Foreign, Frame, Segment};
 
 /// A packet that is owned: it can be kept, sent to another thread, changed, and sent out.
 ///
@@ -56,8 +56,8 @@ use crate::umem::{Frame, Segment};
 /// ```
 #[must_use = "dropped, its frame goes home and its bytes are gone"]
 pub struct Packet {
-    /// None once it has gone elsewhere, and never while it can be called.
-    segment: Option<Segment>,
+    /// Of no segments once it has gone elsewhere, and never while it can be called.
+    chain: Chain,
     shared: Arc<SharedFrameState>,
     home: Home,
     port: u8,
@@ -67,7 +67,7 @@ pub struct Packet {
 /// What a packet is made of.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    pub(crate) segment: Option<Segment>,
+    pub(crate) chain: Chain,
     pub(crate) home: Home,
     pub(crate) port: usize,
     pub(crate) queue: u32,
@@ -76,45 +76,61 @@ pub(crate) struct Parts {
 const _: () = {
     const fn is_send<T: Send + 'static>() {}
     is_send::<Packet>();
-    assert!(size_of::<Packet>() <= 40);
+    assert!(size_of::<Packet>() <= 48);
 };
 
 impl Packet {
     #[inline]
     pub(crate) fn new(shared: &Arc<SharedFrameState>, parts: Parts) -> Self {
-        let Parts { segment, home, port, queue } = parts;
+        let Parts { chain, home, port, queue } = parts;
         // There are at most 8 ports, and the kernel counts queues in u16.
         let (port, queue) = (port as u8, queue as u16);
-        Self { segment, shared: Arc::clone(shared), home, port, queue }
+        Self { chain, shared: Arc::clone(shared), home, port, queue }
     }
 
-    /// Its bytes.
+    /// Its bytes; of a packet of several segments, those of the first, where the headers are.
     #[inline]
     #[must_use]
     pub fn data(&self) -> &[u8] {
-        let Some(segment) = &self.segment else { return &[] };
+        let Some(segment) = self.chain.first() else { return &[] };
         self.shared.umem().packet(segment).unwrap_or(&[])
     }
 
-    /// Its bytes, to write.
+    /// Its bytes, to write; of a packet of several segments, those of the first.
     #[inline]
     #[must_use]
     pub fn data_mut(&mut self) -> &mut [u8] {
-        let Some(segment) = &mut self.segment else { return &mut [] };
-        self.shared.umem().packet_mut(segment).unwrap_or(&mut [])
+        self.segments_mut().next().unwrap_or(&mut [])
     }
 
-    /// Length in bytes.
+    /// Whether all of it lies in one segment: always, unless `multi_buffer` was asked for.
     #[inline]
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.segment.as_ref().map_or(0, |segment| segment.len() as usize)
+    pub const fn is_linear(&self) -> bool {
+        self.chain.segments() <= 1
+    }
+
+    /// Its bytes, segment by segment.
+    pub fn segments(&self) -> impl Iterator<Item = &[u8]> {
+        self.shared.umem().slices(&self.chain).into_iter().flatten()
+    }
+
+    /// Its bytes, segment by segment, to write; all may be held at a time.
+    pub fn segments_mut(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        self.shared.umem().slices_mut(&mut self.chain).into_iter().flatten()
+    }
+
+    /// Length in bytes, all segments together.
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.chain.len() as usize
     }
 
     /// Whether it has no bytes.
     #[inline]
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -132,14 +148,14 @@ impl Packet {
         self.queue as u32
     }
 
-    /// Bytes by which its head can grow.
+    /// Bytes by which its head can grow; 0 for one of several segments.
     #[inline]
     #[must_use]
     pub fn headroom(&self) -> usize {
         self.room().0 as usize
     }
 
-    /// Bytes by which its tail can grow.
+    /// Bytes by which its tail can grow; 0 for one of several segments.
     #[inline]
     #[must_use]
     pub fn tailroom(&self) -> usize {
@@ -150,7 +166,7 @@ impl Packet {
     /// bytes hold whatever was there before.
     ///
     /// # Errors
-    /// [`NoRoom`], and the packet is untouched.
+    /// [`NoRoom`], also for a packet of several segments, and the packet is untouched.
     #[inline]
     pub fn adjust_head(&mut self, delta: i32) -> Result<(), NoRoom> {
         self.adjust(i64::from(delta), 0)
@@ -159,7 +175,7 @@ impl Packet {
     /// Moves its end: a positive `delta` grows it, a negative one cuts it, as `bpf_xdp_adjust_tail` does.
     ///
     /// # Errors
-    /// [`NoRoom`], and the packet is untouched.
+    /// [`NoRoom`], also for a packet of several segments, and the packet is untouched.
     #[inline]
     pub fn adjust_tail(&mut self, delta: i32) -> Result<(), NoRoom> {
         self.adjust(0, i64::from(delta))
@@ -186,30 +202,40 @@ impl Packet {
         Ok(())
     }
 
-    /// Takes the segment out; without one it is not seen any more.
+    /// Takes the segments out; without them it is not seen any more.
     #[inline]
-    pub(crate) fn take(&mut self) -> Option<Segment> {
-        self.segment.take()
+    pub(crate) fn take(&mut self) -> Chain {
+        mem::take(&mut self.chain)
     }
 
-    /// Puts the segment of the same packet back.
+    /// Puts the segments of the same packet back.
     #[inline]
-    pub(crate) fn put_back(&mut self, segment: Segment) {
-        self.segment = Some(segment);
+    pub(crate) fn put_back(&mut self, chain: Chain) {
+        self.chain = chain;
     }
 
     #[inline]
     fn room(&self) -> (u32, u32) {
         let size = self.shared.umem().layout().frame_size();
-        let Some(segment) = &self.segment else { return (0, 0) };
-        (segment.start(), size - segment.start() - segment.len())
+        match self.chain.first() {
+            Some(only) if self.is_linear() => (only.start(), size - only.start() - only.len()),
+            _ => (0, 0),
+        }
     }
 
     #[inline]
     fn adjust(&mut self, head: i64, tail: i64) -> Result<(), NoRoom> {
-        let umem = self.shared.umem();
-        let adjusted =
-            self.segment.as_mut().is_some_and(|segment| segment.adjust(umem, head, tail));
+        let adjusted = match self.take().into_segment() {
+            Ok(mut segment) => {
+                let adjusted = segment.adjust(self.shared.umem(), head, tail);
+                self.chain = segment.into();
+                adjusted
+            }
+            Err(chain) => {
+                self.chain = chain;
+                false
+            }
+        };
         if adjusted { Ok(()) } else { Err(no_room(self, head, tail)) }
     }
 }
@@ -262,10 +288,24 @@ impl PacketBuffer for Packet {
 impl Drop for Packet {
     #[inline]
     fn drop(&mut self) {
-        if let Some(frame) = self.segment.take().map(Segment::into_frame) {
-            let _same_umem: Result<(), crate::umem::Foreign<Frame>> =
-                self.shared.give(self.home, frame);
+        match self.take().into_segment() {
+            // As most are.
+            Ok(only) => {
+                let _same_umem: Result<(), Foreign<Frame>> =
+                    self.shared.give(self.home, only.into_frame());
+            }
+            Err(chain) => self.give_all(chain),
         }
+    }
+}
+
+impl Packet {
+    /// Sends the frames of several segments home.
+    #[cold]
+    fn give_all(&self, mut chain: Chain) {
+        let umem = self.shared.umem();
+        let segments = std::iter::from_fn(|| umem.take_first(&mut chain).ok().flatten());
+        let _same_umem = self.shared.give_all(self.home, segments.map(Segment::into_frame));
     }
 }
 
@@ -273,6 +313,7 @@ impl fmt::Debug for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Packet")
             .field("len", &self.len())
+            .field("segments", &self.chain.segments())
             .field("port", &self.port)
             .field("queue", &self.queue)
             .finish_non_exhaustive()

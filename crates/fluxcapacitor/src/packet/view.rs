@@ -171,8 +171,8 @@ impl<'b> PacketRef<'b> {
         let turn = self.turn;
         turn.keep();
         let (port, queue) = (turn.port(), turn.queue());
-        let segment = Some(self.lent.into_segment());
-        Packet::new(turn.shared(), Parts { segment, home: Home::Rx, port, queue })
+        let chain = self.lent.into_segment().into();
+        Packet::new(turn.shared(), Parts { chain, home: Home::Rx, port, queue })
     }
 
     /// Drops it, and says so: it is counted as discarded.

@@ -64,6 +64,12 @@ impl Batch {
         Ok(())
     }
 
+    /// The same, for who has asked for its room.
+    #[inline]
+    pub(super) fn put(&mut self, packet: Packet) {
+        self.packets.push_back(packet);
+    }
+
     /// Takes the first packet.
     #[inline]
     pub fn pop(&mut self) -> Option<Packet> {

@@ -17,7 +17,7 @@ use crate::poller::NAP;
 use crate::raw::{Device, Interest, Waited};
 use crate::stats::{Counter, Stats, StatsReader};
 use crate::tap::{Direction, Feed, Tap};
-use crate::umem::{FramePool, UmemRegion};
+use crate::umem::{Chain, FramePool, UmemRegion};
 
 /// How many frames may be missing in the fill ring before it is refilled.
 const LOW_WATER: u32 = 64;
@@ -163,18 +163,22 @@ impl FluxRx {
     fn take(&mut self, max: u32, batch: &mut Batch) -> Result<u32> {
         let queue = self.half.device.queue();
         let rejected = self.half.rx.rejected();
-        let (mut packets, mut bytes) = (0, 0);
-        for segment in self.half.rx.receive(max)? {
-            bytes += u64::from(segment.len());
+        let (mut packets, mut frames, mut bytes) = (0, 0, 0);
+        let mut put = |chain: Chain| {
+            bytes += u64::from(chain.len());
+            frames += chain.segments();
             packets += 1;
-            let parts = Parts { segment: Some(segment), home: Home::Rx, port: 0, queue };
+            let parts = Parts { chain, home: Home::Rx, port: 0, queue };
             // It was asked for what there is room for.
-            if let Err(dropped) = batch.push(Packet::new(&self.shared, parts)) {
-                drop(dropped);
-            }
+            batch.put(Packet::new(&self.shared, parts));
+        };
+        if self.half.granted.multi_buffer {
+            self.half.rx.receive_whole(max)?.for_each(put);
+        } else {
+            self.half.rx.receive(max)?.for_each(|segment| put(segment.into()));
         }
         let out = &self.half.out;
-        out.store(out.load(Relaxed).saturating_sub(packets), Relaxed);
+        out.store(out.load(Relaxed).saturating_sub(frames), Relaxed);
         let counters = &self.half.counters;
         if packets > 0 {
             counters.add(Counter::RxPackets, u64::from(packets));
@@ -197,6 +201,10 @@ impl FluxRx {
         let missing = self.half.missing()?;
         if !self.half.is_low(missing, LOW_WATER) {
             return Ok(());
+        }
+        if self.half.granted.multi_buffer {
+            // Of packets that were rejected: with an honest kernel, none.
+            self.pool.give_chain(self.half.rx.salvage())?;
         }
         self.shared.take(Home::Rx, &mut self.pool)?;
         if self.sender.strong_count() == 0 {

@@ -112,9 +112,9 @@ impl FluxTx {
         }
         let frame = self.pool.take()?;
         let start = XDP_PACKET_HEADROOM + self.half.granted.headroom;
-        let segment = self.shared.umem().segment(frame, start, 0).ok();
-        let queue = self.half.device.queue();
-        Some(Packet::new(&self.shared, Parts { segment, home: Home::Tx, port: 0, queue }))
+        let segment = self.shared.umem().segment(frame, start, 0).ok()?;
+        let (chain, queue) = (segment.into(), self.half.device.queue());
+        Some(Packet::new(&self.shared, Parts { chain, home: Home::Tx, port: 0, queue }))
     }
 
     /// Puts a packet into the tx ring; it leaves with [`FluxTx::flush`].
@@ -122,18 +122,19 @@ impl FluxTx {
     /// # Errors
     /// [`PushError`] with the packet: [`PushError::Full`] if the ring is full, [`PushError::Foreign`] for a packet
     /// of another socket (copy it into one that was [allocated](FluxTx::allocate) here), [`PushError::Empty`]
-    /// for one without bytes.
+    /// for one without bytes, [`PushError::TooManySegments`] for one of more than
+    /// [`Granted::segments_max`](crate::Granted::segments_max).
     #[inline]
     pub fn send(&mut self, mut packet: Packet) -> Result<(), PushError<Packet>> {
         if let Some(feed) = &mut self.feed {
             feed.prepare(packet.data());
         }
-        let Some(segment) = packet.take() else { return Err(PushError::Empty(packet)) };
-        let bytes = u64::from(segment.len());
-        match self.half.tx.push(segment) {
+        let chain = packet.take();
+        let (frames, bytes) = (chain.segments() as usize, u64::from(chain.len()));
+        match self.half.tx.push_chain(chain) {
             Ok(()) => {
                 self.packets += 1;
-                self.under_way += 1;
+                self.under_way += frames;
                 self.bytes += bytes;
                 Ok(())
             }
@@ -141,8 +142,8 @@ impl FluxTx {
                 if let Some(feed) = &mut self.feed {
                     feed.refused();
                 }
-                Err(refused.map(|segment| {
-                    packet.put_back(segment);
+                Err(refused.map(|chain| {
+                    packet.put_back(chain);
                     packet
                 }))
             }

@@ -5,6 +5,7 @@ mod bench;
 mod drops;
 mod halves;
 mod home;
+mod jumbo;
 mod receive;
 mod send;
 mod threads;
