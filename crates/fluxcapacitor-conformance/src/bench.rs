@@ -1,5 +1,7 @@
 //! What a case is given: two ports, and an eye on every frame.
 
+mod modes;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -9,12 +11,13 @@ use fluxcapacitor::builder::BusyPoll;
 use fluxcapacitor::granted::BusyPollGrant;
 use fluxcapacitor::simulator::control::World;
 use fluxcapacitor::umem::UmemRegion;
-use fluxcapacitor::{FluxBuilder, FluxRaw, Result};
+use fluxcapacitor::{FluxBuilder, FluxRaw, Granted, Result};
 #[cfg(target_os = "linux")]
 use fluxcapacitor_testbed::End;
 
 use crate::backend::Backend;
 use crate::fixture::{Fixture, Port, Side};
+use crate::run::Options;
 use crate::verdict::{Outcome, Reason, Stop};
 
 /// For how long something that must happen is waited for.
@@ -29,8 +32,7 @@ pub struct Bench<'f> {
     fixture: &'f dyn Fixture,
     backend: Backend,
     busy: bool,
-    /// The program that becomes a victim.
-    program: &'f Path,
+    options: &'f Options,
     umems: Mutex<Vec<UmemRegion>>,
     /// Forged descriptors that may come back completed.
     forged: AtomicU64,
@@ -42,10 +44,10 @@ impl<'f> Bench<'f> {
         fixture: &'f dyn Fixture,
         backend: Backend,
         busy: bool,
-        program: &'f Path,
+        options: &'f Options,
     ) -> Self {
         let (umems, notes) = (Mutex::default(), Mutex::default());
-        Self { fixture, backend, busy, program, umems, forged: AtomicU64::new(0), notes }
+        Self { fixture, backend, busy, options, umems, forged: AtomicU64::new(0), notes }
     }
 
     /// What the ports are made of.
@@ -62,8 +64,20 @@ impl<'f> Bench<'f> {
 
     /// The program that `victim::be_if_asked` stands at the beginning of.
     #[must_use]
-    pub const fn program(&self) -> &Path {
-        self.program
+    pub fn program(&self) -> &Path {
+        &self.options.program
+    }
+
+    /// How it was asked to run.
+    pub(crate) const fn options(&self) -> &Options {
+        self.options
+    }
+
+    /// How many packets to send, and how much longer than usual that may take: `usual`, unless another number
+    /// was asked for.
+    #[must_use]
+    pub fn packets_or(&self, usual: u32) -> (u32, Duration) {
+        (self.options.packets.unwrap_or(usual), self.options.more_time())
     }
 
     /// One of the ports.
@@ -86,11 +100,17 @@ impl<'f> Bench<'f> {
             Ok(raw) => raw,
             Err(error) => return Err(Stop::failed(error)),
         };
-        self.port(side).is_as_promised(raw.granted())?;
-        match &raw.granted().busy_poll {
+        self.promised(side, raw.granted())?;
+        Ok(raw)
+    }
+
+    /// Whether a socket was granted what it was to be.
+    fn promised(&self, side: Side, granted: &Granted) -> Outcome {
+        self.port(side).is_as_promised(granted)?;
+        match &granted.busy_poll {
             BusyPollGrant::NoNapi => Err(Stop::NotRun(Reason::NoNapiId)),
             BusyPollGrant::Refused(why) => Err(Stop::failed(format!("no busy polling: {why}"))),
-            _ => Ok(raw),
+            _ => Ok(()),
         }
     }
 
@@ -103,14 +123,15 @@ impl<'f> Bench<'f> {
         side: Side,
         configure: impl FnOnce(FluxBuilder) -> FluxBuilder,
     ) -> Result<FluxRaw> {
-        let port = self.port(side);
-        let mut builder = port.builder();
-        if self.busy {
-            builder = builder.busy_poll(BusyPoll::default());
-        }
-        let raw = port.build(configure(builder))?;
+        let raw = self.port(side).build(configure(self.builder(side)))?;
         self.watch(&raw.umem);
         Ok(raw)
+    }
+
+    /// A builder for a port.
+    fn builder(&self, side: Side) -> FluxBuilder {
+        let builder = self.port(side).builder();
+        if self.busy { builder.busy_poll(BusyPoll::default()) } else { builder }
     }
 
     /// Has the frames of a UMEM counted after the case.

@@ -4,7 +4,9 @@
 mod basic;
 mod busy;
 mod conservation;
+mod crossing;
 mod descriptors;
+mod engine;
 mod faults;
 mod forged;
 mod fragments;
@@ -12,6 +14,7 @@ mod fragments;
 mod kernel;
 mod lanes;
 mod link;
+mod owned;
 mod program;
 mod reconnect;
 mod sharing;
@@ -25,6 +28,7 @@ mod wakeup;
 mod wrap;
 
 use crate::bench::Bench;
+use crate::fixture::Shape;
 use crate::verdict::{Outcome, Reason};
 
 /// Something that every backend must do.
@@ -41,8 +45,8 @@ pub struct Case {
 pub enum Body {
     /// It runs over two connected ports.
     Ports {
-        /// How many queues each port has.
-        queues: u32,
+        /// What the ports are like.
+        shape: Shape,
         /// Whether it runs once more with the kernel's busy polling.
         busy: bool,
         /// What it does.
@@ -105,13 +109,24 @@ pub const CASES: &[Case] = &[
     ports("RECONNECT_SOCKETS", reconnect::sockets),
     Case { name: "INDEX_WRAP", body: Body::Heap(wrap::indices) },
     ports("SHARED_UMEM_TWO_PORTS", sharing::two_ports),
+    ports("SHARED_UMEM_TWO_PORTS_ENGINE", engine::two_ports).together(),
     ports("SHARED_UMEM_TWO_QUEUES", sharing::two_queues).queues(2),
     ports("SPLIT_THREADS", threads::split),
+    ports("SPLIT_THREADS_ENGINE", crossing::engine),
+    ports("SPLIT_THREADS_OWNED", crossing::owned),
     ports("DROP_ANYWHERE", tokens::anywhere),
-    not_run("DROP_ANYWHERE_OWNED", Reason::NeedsEngine),
+    ports("DROP_ANYWHERE_ENGINE", engine::drop_anywhere),
+    ports("DROP_ANYWHERE_OWNED", owned::drop_anywhere),
     ports("STARVE_AND_RECOVER", starvation::starve_and_recover).busy(),
+    ports("STARVE_AND_RECOVER_ENGINE", engine::starve_and_recover).busy(),
+    ports("STARVE_AND_RECOVER_OWNED", owned::starve_and_recover).busy(),
     ports("TX_BACKPRESSURE", starvation::tx_backpressure).busy(),
+    ports("TX_BACKPRESSURE_ENGINE", engine::tx_backpressure).busy(),
+    ports("TX_BACKPRESSURE_OWNED", owned::tx_backpressure).busy(),
     ports("WAKEUP", wakeup::counted),
+    ports("WAKEUP_ENGINE", engine::kicks),
+    ports("WAKEUP_POLLERS", engine::pollers).busy(),
+    ports("WAKEUP_OWNED", owned::kicks),
     ports("WAKEUP_ALWAYS", wakeup::without_need_wakeup).busy(),
     ports("QUEUE_BUSY", busy::queue).queues(busy::QUEUES),
     ports("QUEUE_BUSY_LANE", kernel::queue).queues(2),
@@ -141,15 +156,23 @@ impl Case {
     }
 
     const fn queues(mut self, count: u32) -> Self {
-        if let Body::Ports { queues, .. } = &mut self.body {
-            *queues = count;
+        if let Body::Ports { shape, .. } = &mut self.body {
+            shape.queues = count;
+        }
+        self
+    }
+
+    const fn together(mut self) -> Self {
+        if let Body::Ports { shape, .. } = &mut self.body {
+            shape.together = true;
         }
         self
     }
 }
 
 const fn ports(name: &'static str, run: fn(&Bench<'_>) -> Outcome) -> Case {
-    Case { name, body: Body::Ports { queues: 1, busy: false, run } }
+    let shape = Shape { queues: 1, together: false };
+    Case { name, body: Body::Ports { shape, busy: false, run } }
 }
 
 const fn not_run(name: &'static str, reason: Reason) -> Case {

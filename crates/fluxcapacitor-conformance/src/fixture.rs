@@ -70,6 +70,9 @@ pub trait Fixture: Sync {
 
 /// An interface.
 pub trait Port: Sync {
+    /// Its name, as a builder takes it.
+    fn name(&self) -> &str;
+
     /// A builder for it, with what the backend stands for already asked for.
     fn builder(&self) -> FluxBuilder;
 
@@ -78,6 +81,12 @@ pub trait Port: Sync {
     /// # Errors
     /// Those of [`FluxBuilder::build_raw`].
     fn build(&self, builder: FluxBuilder) -> fluxcapacitor::Result<FluxRaw>;
+
+    /// Does something where the interface is to be found.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`](crate::verdict::Stop::Failed) if there is no way there.
+    fn within(&self, work: &mut (dyn FnMut() + Send)) -> Outcome;
 
     /// Whether a socket was granted what the backend stands for; if not, what else.
     ///
@@ -173,18 +182,27 @@ pub struct Counts {
     pub tx_packets: u64,
 }
 
-/// Makes two connected ports of `queues` queues each.
+/// What the two ports are like.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// How many queues each has.
+    pub queues: u32,
+    /// Whether one process opens both at a time: they are to be found in the same place.
+    pub together: bool,
+}
+
+/// Makes two connected ports.
 ///
 /// # Errors
 /// [`Stop::Failed`](crate::verdict::Stop::Failed) if the machine does not let us, or this build lacks the backend.
-pub fn make(backend: Backend, queues: u32) -> Outcome<Box<dyn Fixture>> {
+pub fn make(backend: Backend, shape: Shape) -> Outcome<Box<dyn Fixture>> {
     match backend {
         Backend::Simulator | Backend::SimulatorZeroCopy => {
-            Ok(Box::new(simulator::Simulated::make(backend, queues)?))
+            Ok(Box::new(simulator::Simulated::make(backend, shape.queues)?))
         }
         #[cfg(target_os = "linux")]
         Backend::VethNative | Backend::VethGeneric => {
-            Ok(Box::new(veth::Veth::make(backend, queues)?))
+            Ok(Box::new(veth::Veth::make(backend, shape)?))
         }
         #[cfg(not(target_os = "linux"))]
         backend => Err(crate::verdict::Stop::failed(format!("no {backend} on this system"))),

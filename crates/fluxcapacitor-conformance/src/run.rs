@@ -17,6 +17,33 @@ use crate::verdict::{Outcome, Stop, Verdict};
 /// How long a case may take.
 const WATCHDOG: Duration = Duration::from_secs(60);
 
+/// How cases are run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// A program that begins with `victim::be_if_asked`.
+    pub program: PathBuf,
+    /// How many packets the cases that count them send, instead of their own number; they take their time then.
+    pub packets: Option<u32>,
+}
+
+impl From<PathBuf> for Options {
+    fn from(program: PathBuf) -> Self {
+        Self { program, packets: None }
+    }
+}
+
+impl Options {
+    /// How much longer than by default a case may take: 10 000 packets a second are slow.
+    pub(crate) fn more_time(&self) -> Duration {
+        self.packets
+            .map_or(Duration::ZERO, |packets| Duration::from_secs(u64::from(packets) / 10_000))
+    }
+
+    fn watchdog(&self) -> Duration {
+        WATCHDOG + self.more_time()
+    }
+}
+
 /// How a run of a case ended.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -34,15 +61,16 @@ pub struct Run {
 
 /// Runs `cases` on a backend, plain and, where they have that variant, with busy polling.
 ///
-/// `program` is one that begins with `victim::be_if_asked`. `each` sees every run as it
+/// A path alone is that of the program in `options`. `each` sees every run as it
 /// ends. A case that hangs is the last: nothing can end its thread but the end of the process.
 pub fn run<'c>(
     backend: Backend,
     cases: impl IntoIterator<Item = &'c Case>,
     expected: &Expected,
-    program: PathBuf,
+    options: impl Into<Options>,
     mut each: impl FnMut(&Run),
 ) -> Vec<Run> {
+    let options = options.into();
     let mut runs = Vec::new();
     for case in cases {
         for busy in [false, true] {
@@ -50,10 +78,11 @@ pub fn run<'c>(
                 continue;
             }
             let started = Instant::now();
-            let done = guarded(case, backend, busy, program.clone());
+            let done = guarded(case, backend, busy, options.clone());
             let hangs = done.is_none();
             let (verdict, notes) = done.unwrap_or_else(|| {
-                (Verdict::Fail(format!("it did not end within {WATCHDOG:?}")), Vec::new())
+                let patience = options.watchdog();
+                (Verdict::Fail(format!("it did not end within {patience:?}")), Vec::new())
             });
             let key = Key { case: case.name.to_owned(), backend, busy };
             let difference = expected.difference(&key, &verdict);
@@ -72,18 +101,19 @@ fn guarded(
     case: &Case,
     backend: Backend,
     busy: bool,
-    program: PathBuf,
+    options: Options,
 ) -> Option<(Verdict, Vec<String>)> {
     let body = case.body;
     let (tell, told) = channel();
+    let patience = options.watchdog();
     let thread = thread::Builder::new().name(case.name.to_owned()).spawn(move || {
         let mut notes = Vec::new();
         let outcome = catch_unwind(AssertUnwindSafe(|| match body {
             Body::NotRun(reason) => Err(Stop::NotRun(reason)),
             Body::Heap(run) => run(),
-            Body::Ports { queues, run, .. } => {
-                let fixture = fixture::make(backend, queues)?;
-                let bench = Bench::new(&*fixture, backend, busy, &program);
+            Body::Ports { shape, run, .. } => {
+                let fixture = fixture::make(backend, shape)?;
+                let bench = Bench::new(&*fixture, backend, busy, &options);
                 let outcome = catch_unwind(AssertUnwindSafe(|| run(&bench)));
                 notes = bench.notes();
                 outcome.unwrap_or_else(|panic| Err(panicked(&*panic)))?;
@@ -100,7 +130,7 @@ fn guarded(
     if let Err(error) = thread {
         return Some((Verdict::Fail(format!("no thread to run on: {error}")), Vec::new()));
     }
-    match told.recv_timeout(WATCHDOG) {
+    match told.recv_timeout(patience) {
         Ok(told) => Some(told),
         Err(RecvTimeoutError::Timeout) => None,
         Err(RecvTimeoutError::Disconnected) => {

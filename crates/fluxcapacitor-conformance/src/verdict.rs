@@ -11,8 +11,6 @@ pub enum Reason {
     NeedsRules,
     /// It needs metadata in front of packets.
     NeedsMetadata,
-    /// It needs the engine or the system, which own more than one lane.
-    NeedsEngine,
     /// It needs unaligned chunks, which there are none of.
     Unaligned,
     /// It needs two sockets on one queue, which there never are.
@@ -32,7 +30,6 @@ impl Reason {
     pub const ALL: &[Self] = &[
         Self::NeedsRules,
         Self::NeedsMetadata,
-        Self::NeedsEngine,
         Self::Unaligned,
         Self::OneSocketPerQueue,
         Self::NoNapiId,
@@ -47,7 +44,6 @@ impl Reason {
         match self {
             Self::NeedsRules => "needs-rules",
             Self::NeedsMetadata => "needs-metadata",
-            Self::NeedsEngine => "needs-engine",
             Self::Unaligned => "unaligned",
             Self::OneSocketPerQueue => "one-socket-per-queue",
             Self::NoNapiId => "no-napi-id",

@@ -8,6 +8,7 @@ use fluxcapacitor::simulator::control::{Fault, Rule};
 
 use crate::backend::Backend;
 use crate::bench::Bench;
+use crate::fixture::Shape;
 use crate::fixture::Side::{A, B};
 use crate::traffic::WINDOW;
 use crate::verdict::Outcome;
@@ -74,8 +75,8 @@ pub(super) fn repeatable(bench: &Bench<'_>) -> Outcome {
 
 /// What arrives under a fault, in a world made anew: its chance begins where it began the last time.
 fn under(bench: &Bench<'_>, fault: Fault) -> Outcome<Vec<Vec<u8>>> {
-    let fixture = crate::fixture::make(bench.backend(), 1)?;
-    let bench = &Bench::new(&*fixture, bench.backend(), false, bench.program());
+    let fixture = crate::fixture::make(bench.backend(), Shape { queues: 1, together: false })?;
+    let bench = &Bench::new(&*fixture, bench.backend(), false, bench.options());
     let mut receiver = bench.open(B, |builder| builder)?;
     let mut sender = bench.open(A, |builder| builder)?;
     bench.world()?.fault(Rule::new(fault).one_in(5));

@@ -22,41 +22,77 @@ const fn packets(backend: Backend) -> u32 {
     if backend.is_kernel() { 1_000_000 } else { 100_000 }
 }
 
-const PACKETS_MIN: u32 = 20_000;
+pub(super) const PACKETS_MIN: u32 = 20_000;
 
 /// How many may be on their way: fewer than any queue between the ports holds.
-const AHEAD: u32 = 2 * WINDOW as u32;
+pub(super) const AHEAD: u32 = 2 * WINDOW as u32;
 
 /// For how long packets are sent, where a million take longer.
-const TIME: Duration = Duration::from_secs(30);
+pub(super) const TIME: Duration = Duration::from_secs(30);
 
 /// After which a packet that has not come back never will.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// 60 to 123 bytes, by the number.
-const fn len_of(number: u32) -> usize {
+pub(super) const fn len_of(number: u32) -> usize {
     60 + number as usize % 64
 }
 
 /// What the threads tell each other.
-struct Shared {
-    started: Instant,
-    /// How many packets there will be: fewer than a million if time is up.
-    total: AtomicU32,
+pub(super) struct Shared {
+    pub(super) started: Instant,
+    /// How much longer than usual all may take.
+    pub(super) more_time: Duration,
+    /// How many packets there will be: fewer than asked for if time is up.
+    pub(super) total: AtomicU32,
     /// How many have come back.
-    back: AtomicU32,
+    pub(super) back: AtomicU32,
     /// All is done, or something has failed.
-    over: AtomicBool,
+    pub(super) over: AtomicBool,
 }
 
 impl Shared {
-    fn is_over(&self) -> bool {
-        self.over.load(Relaxed) || self.started.elapsed() > PATIENCE
+    pub(super) fn new((packets, more_time): (u32, Duration)) -> Self {
+        Self {
+            started: Instant::now(),
+            more_time,
+            total: packets.into(),
+            back: AtomicU32::new(0),
+            over: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Relaxed) || self.started.elapsed() > PATIENCE + self.more_time
+    }
+
+    /// Whether no more packets are to be sent.
+    pub(super) fn is_late(&self) -> bool {
+        self.started.elapsed() > TIME + self.more_time
+    }
+
+    /// All have come back, and enough of them; says how fast they went round.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`].
+    pub(super) fn settled(&self, bench: &Bench<'_>, asked: u32) -> Outcome<u32> {
+        let (total, back) = (self.total.load(Relaxed), self.back.load(Relaxed));
+        assert_eq!(back, total, "not all came back");
+        assert!(back >= PACKETS_MIN.min(asked), "only {back} within {TIME:?}");
+        if back < asked {
+            bench.note(format!("{back} of {asked} packets within {TIME:?}"));
+        }
+        let (took, more) = (self.started.elapsed(), !self.more_time.is_zero());
+        if more {
+            let rate = f64::from(back) / took.as_secs_f64();
+            bench.note(format!("{back} packets round in {took:.1?}, {rate:.0} a second"));
+        }
+        Ok(back)
     }
 }
 
 /// Ends the others however a thread ends.
-struct EndOthers<'s>(&'s Shared);
+pub(super) struct EndOthers<'s>(pub(super) &'s Shared);
 
 impl Drop for EndOthers<'_> {
     fn drop(&mut self) {
@@ -69,12 +105,8 @@ impl Drop for EndOthers<'_> {
 pub(super) fn split(bench: &Bench<'_>) -> Outcome {
     let a = bench.open(A, |builder| builder)?.into_parts();
     let b = bench.open(B, |builder| builder)?.into_parts();
-    let shared = &Shared {
-        started: Instant::now(),
-        total: AtomicU32::new(packets(bench.backend())),
-        back: AtomicU32::new(0),
-        over: AtomicBool::new(false),
-    };
+    let asked = bench.packets_or(packets(bench.backend()));
+    let shared = &Shared::new(asked);
     // Threads that wait for one another need a clock that they share.
     let _live = bench.fixture().world().map(World::run_live);
     let before = bench.both(A)?;
@@ -97,13 +129,7 @@ pub(super) fn split(bench: &Bench<'_>) -> Outcome {
         ];
         threads.map(joined).into_iter().collect::<Outcome>()
     })?;
-    let (total, back) = (shared.total.load(Relaxed), shared.back.load(Relaxed));
-    assert_eq!(back, total, "not all came back");
-    assert!(back >= PACKETS_MIN, "only {back} within {TIME:?}");
-    let asked = packets(bench.backend());
-    if back < asked {
-        bench.note(format!("{back} of {asked} packets within {TIME:?}"));
-    }
+    let back = shared.settled(bench, asked.0)?;
     bench.counted(A, before, u64::from(back))?;
     for umem in [a_umem, b_umem] {
         let census = umem.census();
@@ -124,9 +150,9 @@ fn send(
     mut completion: CompletionRing,
     mut pool: FramePool,
 ) -> Outcome {
-    let (mut sent, all) = (0, packets(bench.backend()));
+    let (mut sent, all) = (0, shared.total.load(Relaxed));
     while sent < all && !shared.is_over() {
-        if shared.started.elapsed() > TIME {
+        if shared.is_late() {
             break;
         }
         completion.reclaim(&mut pool, u32::MAX)?;

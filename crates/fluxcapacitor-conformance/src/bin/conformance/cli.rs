@@ -30,6 +30,10 @@ struct Cli {
     #[arg(short, long, default_value = "table", env = "FLUXCAP_OUTPUT")]
     output: Output,
 
+    /// How many packets the cases that count them (SPLIT_THREADS…) send, instead of their own number
+    #[arg(short, long, value_name = "N")]
+    packets: Option<u32>,
+
     /// Print the names of the cases, and run nothing
     #[arg(short, long)]
     list: bool,
@@ -45,7 +49,7 @@ pub enum Output {
 
 /// Runs the command that was given.
 pub fn run() -> ExitCode {
-    let Cli { mut backend, case, output, list } = Cli::parse();
+    let Cli { mut backend, case, output, packets, list } = Cli::parse();
     if let Some(stranger) = case.iter().find(|name| !CASES.iter().any(|case| case.name == **name)) {
         eprintln!("no case {stranger}; --list names them");
         return ExitCode::from(2);
@@ -69,19 +73,25 @@ pub fn run() -> ExitCode {
     if backend.iter().any(|backend| backend.is_kernel()) && !fluxcapacitor_testbed::permitted() {
         return ExitCode::from(3);
     }
-    execute(&backend, &chosen, output)
+    execute(&backend, &chosen, packets, output)
 }
 
-fn execute(backends: &[Backend], cases: &[&Case], output: Output) -> ExitCode {
+fn execute(
+    backends: &[Backend],
+    cases: &[&Case],
+    packets: Option<u32>,
+    output: Output,
+) -> ExitCode {
     let (expected, program) = match (Expected::parse(COMMITTED), std::env::current_exe()) {
         (Ok(expected), Ok(program)) => (expected, program),
         (Err(error), _) => return failed(&error),
         (_, Err(error)) => return failed(&error.to_string()),
     };
+    let options = run::Options { program, packets };
     let mut runs = Vec::new();
     for backend in backends {
         let cases = cases.iter().copied();
-        runs.extend(run::run(*backend, cases, &expected, program.clone(), report::progress));
+        runs.extend(run::run(*backend, cases, &expected, options.clone(), report::progress));
     }
     let strangers = run::strangers(&expected);
     report::print(&runs, &strangers, backends, output)
