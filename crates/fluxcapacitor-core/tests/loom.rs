@@ -300,3 +300,33 @@ fn no_task_sleeps_through_a_packet() {
         peer.join().unwrap();
     });
 }
+
+/// Two threads send frames home, one alone and one two at once, while the half that is at home there takes: each
+/// frame comes home once, with all that was done to it.
+#[test]
+fn frames_come_home_once_from_anywhere() {
+    use fluxcapacitor_core::umem::{Home, SharedFrameState};
+
+    loom::model(|| {
+        let (umem, mut pool) = umem(3);
+        let (shared, bytes) = (SharedFrameState::new(&umem), Bytes::new(3));
+        let frames = [pool.take().unwrap(), pool.take().unwrap()];
+        let (ours, theirs) = (Arc::clone(&shared), bytes.clone());
+        let many = thread::spawn(move || {
+            frames.iter().for_each(|frame| theirs.write(frame));
+            ours.give_all(Home::Rx, frames).unwrap();
+        });
+        let (ours, theirs, frame) = (Arc::clone(&shared), bytes.clone(), pool.take().unwrap());
+        let one = thread::spawn(move || {
+            theirs.write(&frame);
+            ours.give(Home::Rx, frame).unwrap();
+        });
+        let mut taken = shared.take(Home::Rx, &mut pool).unwrap();
+        pool.drain().for_each(|frame| bytes.write(&frame));
+        many.join().unwrap();
+        one.join().unwrap();
+        taken += shared.take(Home::Rx, &mut pool).unwrap();
+        pool.drain().for_each(|frame| bytes.write(&frame));
+        assert_eq!((taken, shared.take(Home::Rx, &mut pool).unwrap()), (3, 0));
+    });
+}
