@@ -185,7 +185,7 @@ impl Worker {
         half.out.store(half.out.load(Relaxed) + posted, Relaxed);
         if want > posted && half.is_low(missing - posted, low_water) {
             self.shared.take(Home::Rx, spare)?;
-            posted += half.refill(spare, 0, want - posted)?;
+            posted += half.refill(spare, want - posted)?;
         }
         Ok(posted)
     }

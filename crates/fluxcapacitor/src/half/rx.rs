@@ -45,11 +45,10 @@ impl RxHalf {
         self.out.load(Relaxed) == 0
     }
 
-    /// Posts up to `want` frames of the pool, but not its last `reserve`; says how many.
+    /// Posts up to `want` frames of the pool, and says how many.
     #[inline]
-    pub(crate) fn refill(&mut self, pool: &mut FramePool, reserve: u32, want: u32) -> Result<u32> {
-        let spare = pool.len().saturating_sub(reserve as usize) as u32;
-        let posted = self.fill.refill(pool, spare.min(want))?;
+    pub(crate) fn refill(&mut self, pool: &mut FramePool, want: u32) -> Result<u32> {
+        let posted = self.fill.refill(pool, want)?;
         self.out.store(self.out.load(Relaxed) + posted, Relaxed);
         if posted > 0 {
             self.counters.add(Counter::Refills, 1);

@@ -210,7 +210,7 @@ impl FluxRx {
         if self.sender.strong_count() == 0 {
             self.shared.take(Home::Tx, &mut self.pool)?;
         }
-        if self.half.refill(&mut self.pool, 0, missing)? > 0 {
+        if self.half.refill(&mut self.pool, missing)? > 0 {
             self.half.publish().or_else(unless_down)?;
         }
         Ok(())
