@@ -1,0 +1,237 @@
+//! How much two workers on two queues do more than one on one.
+//!
+//!     cargo bench -p fluxcapacitor --bench workers              # rings on the heap, no kernel in it
+//!     cargo bench -p fluxcapacitor --bench workers -- veth      # engines on the kernel's veth; as root
+//!
+//! Each worker has a queue, rings and packet memory of its own and shares nothing, so that two should do twice as much on
+//! two processors. On a machine that has no two to spare, only what they do in their processor time says so. On the heap a worker plays its own kernel, with plain numbers. On veth packets go round for ever
+//! between the two ends of a pair, with no generator beside the engine. One and two take turns, and medians are told.
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fluxcapacitor::ring::{Descriptor, LaneRings, PeerRings, RingSizes};
+use fluxcapacitor::umem::{FramePool, Layout, PageSize, UmemRegion};
+
+/// Packets a batch.
+const BATCH: u32 = 64;
+
+/// How long one count lasts.
+const TIME: Duration = Duration::from_secs(1);
+
+/// How often each is counted.
+const TIMES: usize = 7;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// A queue with both of its ends.
+struct Queue {
+    rings: LaneRings,
+    kernel: PeerRings,
+    spare: RefCell<FramePool>,
+}
+
+impl Queue {
+    fn new() -> Result<Self> {
+        let (umem, mut pool) = UmemRegion::new(Layout::new(2048, 1024, 0)?, PageSize::Base)?;
+        let (mut rings, kernel) = LaneRings::on_heap(&umem, RingSizes::default(), 0)?;
+        rings.fill.refill(&mut pool, 512)?;
+        rings.fill.publish();
+        Ok(Self { rings, kernel, spare: RefCell::new(pool) })
+    }
+
+    /// A batch comes, every packet is looked at and changed, half of them go back out; says how many there were.
+    fn turn(&mut self) -> Result<u64> {
+        let Self { rings: LaneRings { fill, rx, tx, completion }, kernel, spare } = self;
+        while kernel.rx.room(1)? > 0 && kernel.rx.occupancy() < BATCH {
+            let Some(addr) = kernel.fill.pop()? else { break };
+            let _there_is_room =
+                kernel.rx.push(Descriptor { addr: addr + 256, len: 60, options: 0 })?;
+            kernel.rx.publish();
+        }
+        let exchange = rx.exchange(fill, spare, BATCH)?;
+        let mut packets = 0;
+        for mut packet in exchange.lend() {
+            packets += 1;
+            packet.bytes_mut()[..12].rotate_left(6);
+            if packets % 2 == 0
+                && let Ok(slot) = tx.slot_for(&packet)
+            {
+                slot.put(packet);
+            }
+        }
+        drop(exchange);
+        tx.publish();
+        while let Some(sent) = kernel.tx.pop()? {
+            let _there_is_room = kernel.completion.push(sent.addr)?;
+        }
+        kernel.completion.publish();
+        while completion.recycle(fill, BATCH)? > 0 {}
+        fill.publish();
+        Ok(packets)
+    }
+}
+
+/// Packets a second of all workers together.
+#[derive(Clone, Copy)]
+struct Rate {
+    /// By the clock on the wall.
+    wall: f64,
+    /// As it would be if each worker had a processor for itself: by the time that it had of one.
+    processor: Option<f64>,
+}
+
+/// Time that this thread has had of a processor.
+#[cfg(target_os = "linux")]
+fn processor_time() -> Option<Duration> {
+    use rustix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::ThreadCPUTime).try_into().ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn processor_time() -> Option<Duration> {
+    None
+}
+
+/// Packets a second of so many workers together.
+fn on_the_heap(workers: usize) -> Result<Rate> {
+    let (over, ready) = (AtomicBool::new(false), Barrier::new(workers + 1));
+    thread::scope(|scope| {
+        let work = || -> Result<(u64, f64)> {
+            let mut queue = Queue::new();
+            ready.wait();
+            let began = processor_time().unwrap_or_default();
+            let (mut packets, queue) = (0, queue.as_mut().map_err(|error| error.to_string())?);
+            while !over.load(Relaxed) {
+                for _ in 0..64 {
+                    packets += queue.turn()?;
+                }
+            }
+            let had = processor_time().unwrap_or_default() - began;
+            Ok((packets, packets as f64 / had.as_secs_f64()))
+        };
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        ready.wait();
+        let started = Instant::now();
+        thread::sleep(TIME);
+        over.store(true, Relaxed);
+        let took = started.elapsed().as_secs_f64();
+        let (mut packets, mut processor) = (0, 0.0);
+        for thread in threads {
+            let (count, rate) = thread.join().expect("no panic")?;
+            packets += count;
+            processor += rate;
+        }
+        let processor = processor_time().map(|_| processor);
+        Ok(Rate { wall: packets as f64 / took, processor })
+    })
+}
+
+/// One and two take turns: so that what else this machine does strikes both.
+fn compare(what: &str, mut count: impl FnMut(usize) -> Result<Rate>) -> Result {
+    let mut rates = [Vec::new(), Vec::new()];
+    for _ in 0..TIMES {
+        for workers in [1, 2] {
+            rates[workers - 1].push(count(workers)?);
+        }
+    }
+    tell(what, "on the wall", rates.each_ref().map(|rates| median(rates, |rate| Some(rate.wall))));
+    tell(what, "of processor time", rates.map(|rates| median(&rates, |rate| rate.processor)));
+    Ok(())
+}
+
+fn median(rates: &[Rate], of: impl Fn(&Rate) -> Option<f64>) -> Option<f64> {
+    let mut rates = rates.iter().map(of).collect::<Option<Vec<f64>>>()?;
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied()
+}
+
+fn tell(what: &str, by: &str, rates: [Option<f64>; 2]) {
+    if let [Some(one), Some(two)] = rates {
+        let (times, one, two) = (two / one, one / 1e6, two / 1e6);
+        println!(
+            "{what}: one worker {one:.2}, two {two:.2} million packets a second {by}: {times:.2} times"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod veth {
+    use super::*;
+    use fluxcapacitor::{FluxBuilder, Poller};
+    use fluxcapacitor_testbed::{NetNs, PacketSocket, VethPair};
+
+    /// Packets that go round, each way.
+    const ROUND: u16 = 512;
+
+    /// A UDP packet of the flow with this source port: flows are spread over the queues.
+    fn udp(port: u16) -> Vec<u8> {
+        let mut packet = vec![0; 64];
+        packet[..6].fill(2);
+        packet[12..14].copy_from_slice(&[0x08, 0x00]);
+        packet[14] = 0x45;
+        packet[17] = 50;
+        packet[23] = 17;
+        packet[26..34].copy_from_slice(&[10, 0, 0, 1, 10, 0, 0, 2]);
+        packet[34..36].copy_from_slice(&port.to_be_bytes());
+        packet[39] = 30;
+        packet
+    }
+
+    /// Packets a second, received on either end, of so many queues.
+    pub fn count(workers: usize) -> Result<Rate> {
+        let here = NetNs::new()?;
+        let pair = VethPair::create(&here, &here, 2)?;
+        let builder = FluxBuilder::new(pair.a().name()).interface(pair.b().name());
+        let engine = here.run(|| builder.queues(0..workers as u32).build_engine())??;
+        let handle = engine.poller(Poller::Busy).spawn(|_| {
+            |batch| {
+                let other = 1 - batch.port();
+                batch.into_iter().for_each(|packet| packet.forward(other));
+            }
+        })?;
+        // What leaves by one end comes in by the other, and is sent on out of the first.
+        for end in [pair.a(), pair.b()] {
+            let seeds = PacketSocket::open(end)?;
+            (0..ROUND).try_for_each(|port| seeds.send(&udp(port)))?;
+        }
+        thread::sleep(TIME / 4);
+        let received = || Ok::<_, fluxcapacitor::Error>(handle.stats()?.total().rx_packets);
+        let (started, before) = (Instant::now(), received()?);
+        thread::sleep(TIME);
+        let wall = (received()? - before) as f64 / started.elapsed().as_secs_f64();
+        let stats = handle.stats()?;
+        if let Some(idle) = stats.queues.iter().find(|queue| queue.rx_packets == 0) {
+            return Err(format!("no packet goes round there: {idle}").into());
+        }
+        handle.stop();
+        handle.join()?;
+        // What the kernel does for it, it does for everybody.
+        Ok(Rate { wall, processor: None })
+    }
+}
+
+fn run() -> Result {
+    let processors = thread::available_parallelism()?;
+    println!("{processors} processors");
+    if std::env::args().any(|argument| argument == "veth") {
+        #[cfg(target_os = "linux")]
+        return compare("engines on veth", veth::count);
+    }
+    compare("rings on the heap", on_the_heap)
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
