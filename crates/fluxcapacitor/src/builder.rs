@@ -21,7 +21,7 @@ use crate::umem::{FRAME_SIZE_MIN, PageSize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ZeroCopy {
-    /// If the driver can; [`Granted`](crate::Granted) says whether, and why not.
+    /// If the driver can; [`Granted`] says whether, and why not.
     #[default]
     Prefer,
     /// Or not at all.
@@ -153,7 +153,7 @@ impl FluxBuilder {
     }
 
     /// The pages to put packet memory on; base pages by default. If there are none of the size asked
-    /// for, smaller ones are taken, and [`Granted`](crate::Granted) says so.
+    /// for, smaller ones are taken, and [`Granted`] says so.
     pub fn pages(mut self, pages: PageSize) -> Self {
         self.pages = pages;
         self
