@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fluxcapacitor::engine::TxFull;
+use fluxcapacitor::engine::{StopHandle, TxFull};
 use fluxcapacitor::simulator::control::World;
 use fluxcapacitor::stats::QueueStats;
 use fluxcapacitor::{FluxEngine, Packet, PacketBatch, PacketRef, Poller};
@@ -13,7 +13,7 @@ use crate::bench::Bench;
 use crate::fixture::Side::{A, B};
 use crate::run::joined;
 use crate::traffic::{NUMBER_AT, SOON, WINDOW};
-use crate::verdict::Outcome;
+use crate::verdict::{Outcome, Stop};
 
 /// How many packets one call sends in copy mode where that cannot be chosen (`MAX_PER_SOCKET_BUDGET`).
 const BUDGET: u32 = 32;
@@ -277,19 +277,29 @@ pub(super) fn kicks(bench: &Bench<'_>) -> Outcome {
     Ok(())
 }
 
+/// Stops a loop however the thread that waits for it ends.
+struct StopAtEnd(StopHandle);
+
+impl Drop for StopAtEnd {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 /// No packet waits for ever: whether the loop spins, sleeps, or has just fallen asleep.
 pub(super) fn pollers(bench: &Bench<'_>) -> Outcome {
     for poller in [Poller::Busy, Poller::Wait, Poller::Adaptive] {
         let mut peer = bench.open(A, |builder| builder)?;
         let mut engine = bench.engine(B, |builder| builder)?.poller(poller);
-        let stop = engine.stop_handle();
+        let stop = StopAtEnd(engine.stop_handle());
         let live = bench.fixture().world().map(World::run_live);
         thread::scope(|scope| {
+            let stop = stop;
             let thread = scope.spawn(move || {
                 engine.run(echo)?;
                 Ok(engine)
             });
-            let sent: Outcome = (0..100).try_for_each(|number| {
+            (0..100).try_for_each(|number| -> Outcome {
                 bench
                     .fixture()
                     .settle(Duration::from_micros([0, 10, 60, 3000][number as usize % 4]));
@@ -300,11 +310,11 @@ pub(super) fn pollers(bench: &Bench<'_>) -> Outcome {
                 assert!(back[0][12..] == packet[12..], "{poller:?}, packet {number}");
                 assert!(started.elapsed() < SOON, "{poller:?}, packet {number}");
                 Ok(())
-            });
-            stop.stop();
-            let engine = joined(thread)?;
-            assert_eq!(total(&engine)?.tx_packets, 100, "{poller:?}");
-            sent
+            })?;
+            drop(stop);
+            let stats = total(&joined(thread)?)?;
+            assert_eq!(stats.tx_packets, 100, "{poller:?}: {stats}");
+            Ok::<_, Stop>(())
         })?;
         drop(live);
     }
