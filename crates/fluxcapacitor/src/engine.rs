@@ -3,6 +3,8 @@
 mod batch;
 mod cpu;
 mod handle;
+mod lend;
+mod outlet;
 mod stop;
 mod turn;
 mod worker;
@@ -132,6 +134,7 @@ impl FluxEngine {
     #[must_use]
     pub fn batch(mut self, packets: u32) -> Self {
         self.options.batch = packets.max(1);
+        self.workers.iter_mut().for_each(|worker| worker.reserve(packets));
         self
     }
 
@@ -204,11 +207,10 @@ impl FluxEngine {
     /// [`Error::LinkGone`] if an interface has gone; [`Error::Ring`] if a ring is corrupt.
     #[inline]
     pub fn poll_once(&mut self, mut callback: impl FnMut(PacketBatch<'_>)) -> Result<usize> {
-        let mut packets = 0;
-        for worker in &mut self.workers {
-            packets += worker.turn(&self.options, &mut callback)?;
+        match self.workers.as_mut_slice() {
+            [worker] => worker.turn(&self.options, &mut callback),
+            workers => worker::turn_all(workers, &self.options, &mut |batch| callback(batch)),
         }
-        Ok(packets)
     }
 
     /// Runs all queues on this thread, until it is stopped.

@@ -6,7 +6,7 @@ use super::consumer::Taken;
 use super::transfer::{Step, transfer};
 use super::{ConsumerRing, Descriptor, FillRing, RingCorrupt, TxRing};
 use crate::error::{Error, Result};
-use crate::umem::{Frame, FramePool, Frames, Holder, Lane};
+use crate::umem::{Frame, FramePool, Frames, Holder, Home, Lane, SharedFrameState};
 
 /// Frames on their way back from the wire.
 ///
@@ -59,6 +59,37 @@ impl CompletionRing {
         let left = max - ((pool.len() - before) as u32).min(max);
         pool.give_all(self.complete(left)?)?;
         Ok((pool.len() - before) as u32)
+    }
+
+    /// Sends up to `max` frames that were sent home, and says how many. Stops behind what is rejected.
+    ///
+    /// # Errors
+    /// [`Error::Ring`](crate::Error::Ring) if the ring is corrupt;
+    /// [`Error::Foreign`](crate::Error::Foreign) if the way home is of another UMEM. The ring is as it was.
+    #[inline]
+    pub fn send_home(&mut self, shared: &SharedFrameState, home: Home, max: u32) -> Result<u32> {
+        let umem = self.lane.umem().frames();
+        if shared.umem().id() != umem.id() {
+            return Err(Error::Foreign);
+        }
+        let mut sent = 0;
+        // Round the end of the ring it takes two batches.
+        for _ in 0..2 {
+            let mut taken = self.ring.take(max - sent)?;
+            let mut next = || {
+                let claim = umem.claim(taken.next()?, 0, self.sent);
+                self.rejected += u64::from(claim.is_none());
+                claim
+            };
+            let Some(first) = next() else { break };
+            let mut pile = shared.pile(home, first.into_index());
+            sent += 1;
+            while let Some(claim) = next() {
+                pile.put(claim.into_index());
+                sent += 1;
+            }
+        }
+        Ok(sent)
     }
 
     /// Posts up to `max` frames that were sent straight to `fill`, and says how many.
@@ -119,6 +150,21 @@ impl CompletionRing {
             Step::Move(Descriptor { addr: first, len: len as u32, options: 0 })
         });
         Ok(moved?)
+    }
+
+    /// How many frames are known to wait; looks for more only when there are none.
+    ///
+    /// # Errors
+    /// As [`CompletionRing::complete`].
+    #[inline]
+    pub fn ready(&mut self) -> Result<u32, RingCorrupt> {
+        self.ring.ready()
+    }
+
+    /// How many frames are known to wait, without a look.
+    #[inline]
+    pub fn known(&self) -> u32 {
+        self.ring.known()
     }
 
     /// Takes one frame back.

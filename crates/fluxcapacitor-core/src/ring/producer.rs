@@ -49,6 +49,19 @@ impl<T: Slot> ProducerRing<T> {
         if known >= want { Ok(known) } else { self.look() }
     }
 
+    /// Whether there is room for one more; none in a corrupt ring.
+    #[inline]
+    pub(super) fn has_room(&mut self) -> bool {
+        self.size != self.head.wrapping_sub(self.tail_seen)
+            || self.look().is_ok_and(|room| room > 0)
+    }
+
+    /// What a corrupt ring is corrupt by.
+    pub(super) fn corruption(&self) -> Option<RingCorrupt> {
+        let theirs = self.memory.consumer().load(Relaxed);
+        self.corrupt.then_some(RingCorrupt { ours: self.head, theirs, size: self.size })
+    }
+
     /// Writes what `next` makes, up to `max` values, until it makes no more or the ring is full; says
     /// how many it wrote. `next` is not asked for a value that would not fit.
     ///
@@ -86,6 +99,12 @@ impl<T: Slot> ProducerRing<T> {
         (cells, Written { count: 0, head: &mut self.head })
     }
 
+    /// As [`ProducerRing::run`], with the index to count on by hand.
+    #[inline]
+    pub(super) fn run_by_hand(&mut self, count: u32) -> (&[T::Cell], &mut u32) {
+        (run(self.memory.cells(), self.head, count), &mut self.head)
+    }
+
     /// Writes one value; gives it back if the ring is full.
     ///
     /// # Errors
@@ -106,6 +125,12 @@ impl<T: Slot> ProducerRing<T> {
             // sees the slots as we wrote them.
             self.memory.producer().store(self.head, Release);
         }
+    }
+
+    /// How many values are written and not published.
+    #[inline]
+    pub const fn unpublished(&self) -> u32 {
+        self.head.wrapping_sub(self.published)
     }
 
     /// Whether the peer sleeps and wants a system call. Publish first, then ask.

@@ -1,14 +1,18 @@
 //! The rx ring: packets received.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::consumer::Taken;
 use super::transfer::{Step, transfer};
 use super::whole::{Reassembly, WholePackets};
-use super::{ConsumerRing, Descriptor, Exchange, FillRing, RingCorrupt, TxRing, XDP_PKT_CONTD};
+use super::{
+    ConsumerRing, Descriptor, Exchange, FillRing, Outbox, RingCorrupt, Slot, TxRing, XDP_PKT_CONTD,
+};
 use crate::error::{Error, Result};
-use crate::umem::{Chain, FramePool, Frames, Holder, Lane, Segment};
+use crate::umem::{Chain, Frames, Holder, Home, Lane, Origin, Parcel, Segment, SharedFrameState};
+
+/// Why all rings of an exchange are of one lane.
+const BACK: &str = "packets go back where they came from";
 
 /// Packets that the kernel has received.
 ///
@@ -91,6 +95,46 @@ impl RxRing {
         self.whole.segments_max
     }
 
+    /// Receives packets, which go home to the receiving half by `shared`, into `slots`, as `make` makes of them, first
+    /// to last; says how many, and their bytes. What was in these slots before is forgotten.
+    ///
+    /// Receives fewer than there are where the ring ends in memory, and ends behind a descriptor that is rejected.
+    ///
+    /// # Errors
+    /// [`Error::Ring`] if the kernel's index is out of its window; [`Error::Foreign`] if `shared` is of another UMEM.
+    #[inline]
+    pub fn receive_into<T>(
+        &mut self,
+        slots: &mut [Option<T>],
+        (shared, origin): (&Arc<SharedFrameState>, Origin),
+        make: impl Fn(Parcel) -> T,
+    ) -> Result<(u32, u64)> {
+        let umem = self.lane.umem().frames();
+        if shared.umem().id() != umem.id() {
+            return Err(Error::Foreign);
+        }
+        let count = self.ring.ready()?.min(u32::try_from(slots.len()).unwrap_or(u32::MAX));
+        let (received, rejected) = (self.received, &mut self.rejected);
+        let (cells, mut released) = self.ring.run(count);
+        let (mut packets, mut bytes) = (0, 0);
+        for (slot, cell) in slots.iter_mut().zip(cells) {
+            let Descriptor { addr, len, options } = Descriptor::load(cell);
+            let Some(claim) = umem.claim(addr, len.into(), received) else {
+                *rejected += 1;
+                released.count = 1;
+                break;
+            };
+            let continues = options & XDP_PKT_CONTD != 0;
+            let parcel = claim.into_parcel(shared, Home::Rx, (continues, origin));
+            // No drop in a loop that is as short as this.
+            std::mem::forget(slot.replace(make(parcel)));
+            packets += 1;
+            bytes += u64::from(len);
+        }
+        released.count += packets;
+        Ok((packets, bytes))
+    }
+
     /// Lends up to `max` packets to `look`, posts the frame of each straight back to `fill`, and says
     /// how many. The shortest way to look at packets and drop them.
     ///
@@ -128,31 +172,50 @@ impl RxRing {
         Ok(moved?)
     }
 
-    /// Lends up to `max` packets to whoever decides on each; those that nothing is decided on go back to
-    /// `fill`, or to `spare` where that has no slot.
+    /// Lends up to `max` packets to `decide`, which does so for each, and may look at `others` meanwhile: they go into `tx`, by which they go back where
+    /// they came from, or into one of `others`; those that nothing is decided on go back to `fill`. None if
+    /// nothing was received.
     ///
-    /// Holds fewer where the ring ends in memory.
+    /// Lends fewer where one of the rings ends in memory, or few have room. Where there is none, frames go
+    /// aside: see [`FillRing::give_aside`] and [`TxRing::waiting`].
     ///
     /// # Errors
-    /// [`Error::Ring`] if a ring is corrupt; [`Error::Invalid`] if `fill` is not of the same lane, and
-    /// [`Error::Foreign`] if `spare` is of another UMEM.
-    #[inline]
-    pub fn exchange<'r>(
-        &'r mut self,
-        fill: &'r mut FillRing,
-        spare: &'r RefCell<FramePool>,
+    /// [`Error::Ring`] if a ring is corrupt; [`Error::Invalid`] if `fill` or `tx` is not of the same lane, and
+    /// [`Error::Foreign`] if one of `others` is of another UMEM.
+    #[inline(always)]
+    pub fn exchange<T>(
+        &mut self,
+        fill: &mut FillRing,
+        tx: &mut TxRing,
+        others: &mut [Option<Outbox<'_>>],
         max: u32,
-    ) -> Result<Exchange<'r>> {
+        decide: impl FnOnce(&Exchange<'_>, &[Option<Outbox<'_>>]) -> T,
+    ) -> Result<Option<T>> {
+        let count = self.ring.ready()?.min(max);
+        if count == 0 {
+            return Ok(None);
+        }
         self.check(fill)?;
-        let umem = self.lane.umem().frames();
-        if spare.borrow().umem().id() != umem.id() {
+        if !tx.is_of(&self.lane) {
+            return Err(Error::invalid("tx ring", "of another lane", BACK));
+        }
+        let umem = self.lane.umem();
+        if others.iter().flatten().any(|outbox| outbox.umem() != umem.id()) {
             return Err(Error::Foreign);
         }
-        let holders = [self.received, fill.holder_of(umem.id())?];
-        let count = self.ring.ready()?.min(max);
-        let room = fill.cursor().room(count)?.min(count);
-        let (cells, vacant) = (self.ring.run(count), fill.cursor().run(room));
-        Ok(Exchange::new(umem, cells, vacant, holders, spare, &mut self.rejected))
+        let others = &*others;
+        // Apart from what can fail: that is large, too.
+        let (back, own) = (fill.room_for(count)?, tx.cursor().room(count)?);
+        // Made where it stays: it is large.
+        let exchange = Exchange::new(
+            (umem, self.received),
+            fill.way(back, count),
+            tx.open(own, count),
+            others,
+            &mut self.ring,
+            &mut self.rejected,
+        );
+        Ok(Some(decide(&exchange, others)))
     }
 
     /// Lends up to `max` packets to `edit`, pushes each to `tx` as it is then, and says how many. The
@@ -193,8 +256,22 @@ impl RxRing {
         if fill.is_of(&self.lane) {
             return Ok(());
         }
-        let why = "packets go back where they came from";
-        Err(Error::invalid("fill ring", "of another lane", why))
+        Err(Error::invalid("fill ring", "of another lane", BACK))
+    }
+
+    /// How many packets are known to wait; looks for more only when there are none.
+    ///
+    /// # Errors
+    /// As [`RxRing::receive`].
+    #[inline]
+    pub fn ready(&mut self) -> Result<u32, RingCorrupt> {
+        self.ring.ready()
+    }
+
+    /// How many packets are known to wait, without a look.
+    #[inline]
+    pub fn known(&self) -> u32 {
+        self.ring.known()
     }
 
     /// Receives one packet.

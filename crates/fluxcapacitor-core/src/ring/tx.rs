@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::producer::Written;
+use super::aside::Aside;
 use super::push::at_most;
-use super::{Descriptor, Lent, ProducerRing, PushError, RingCorrupt, Slot, XDP_PKT_CONTD};
+use super::way::Way;
+use super::{Descriptor, Outbox, ProducerRing, PushError, RingCorrupt, Slot, XDP_PKT_CONTD};
 use crate::error::{Error, Result};
-use crate::umem::{Chain, Holder, Lane, Place, Segment, UmemId};
+use crate::umem::{Chain, FramePool, Holder, Lane, Parcel, Place, Segment, UmemId};
 
 /// Packets on their way to the wire.
 ///
@@ -44,12 +45,19 @@ pub struct TxRing {
     ring: ProducerRing<Descriptor>,
     queued: Holder,
     segments_max: u32,
+    /// Packets out of an exchange that there was no room for, or that were held back.
+    waiting: Aside<Descriptor>,
+    /// Than which a ring never has more room; or 0.
+    held_back: u32,
+    /// Bytes of packets out of an exchange.
+    bytes: u64,
     lane: Arc<Lane>,
 }
 
 impl TxRing {
     pub(super) fn new(ring: ProducerRing<Descriptor>, lane: Arc<Lane>) -> Self {
-        Self { ring, queued: lane.holder(Place::Queued), segments_max: 1, lane }
+        let (queued, waiting) = (lane.holder(Place::Queued), Aside::new());
+        Self { ring, queued, segments_max: 1, waiting, held_back: 0, bytes: 0, lane }
     }
 
     pub(super) fn set_segments_max(&mut self, most: u32) {
@@ -106,26 +114,145 @@ impl TxRing {
         }
     }
 
-    /// A slot for a packet that was lent; the kernel sees it after [`TxRing::publish`].
+    /// Pushes one packet that knows its way home; the kernel sees it after [`TxRing::publish`].
     ///
     /// # Errors
-    /// [`PushError`], with nothing: the packet is where it was.
+    /// [`PushError`] with the packet.
     #[inline]
-    pub fn slot_for(&mut self, lent: &Lent<'_>) -> Result<TxSlot<'_>, PushError<()>> {
-        if lent.umem() != self.lane.umem().id() {
-            return Err(PushError::Foreign(()));
+    pub fn push_parcel(&mut self, parcel: Parcel) -> Result<(), PushError<Parcel>> {
+        let sendable = parcel.umem().id() == self.lane.umem().id()
+            && !parcel.is_empty()
+            && !parcel.continues()
+            && self.ring.has_room();
+        if !sendable {
+            return Err(self.refuse(parcel.moved()));
         }
-        if lent.is_empty() {
-            return Err(PushError::Empty(()));
+        let (addr, len) = (parcel.addr(), parcel.len());
+        let (cells, mut written) = self.ring.run(1);
+        // Always: there is room.
+        if let Some(cell) = cells.first() {
+            // [one-token]: from here on the ledger stands for it.
+            self.lane.umem().frames().lend_at(addr, self.queued);
+            parcel.go();
+            Descriptor { addr, len, options: 0 }.store(cell);
+            written.count = 1;
         }
-        match self.ring.room(1) {
-            Ok(0) => return Err(PushError::Full(())),
-            Ok(_) => {}
-            Err(corrupt) => return Err(PushError::Corrupt((), corrupt)),
+        Ok(())
+    }
+
+    /// Says why a packet is not sent.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, parcel: Parcel) -> PushError<Parcel> {
+        match () {
+            () if parcel.umem().id() != self.lane.umem().id() => PushError::Foreign(parcel),
+            () if parcel.is_empty() => PushError::Empty(parcel),
+            () if parcel.continues() => PushError::Continued(parcel),
+            () => match self.ring.corruption() {
+                Some(corrupt) => PushError::Corrupt(parcel, corrupt),
+                None => PushError::Full(parcel),
+            },
         }
-        let (cells, written) = self.ring.run(1);
-        let cell = cells.first().ok_or(PushError::Full(()))?;
-        Ok(TxSlot { cell, written, queued: self.queued, umem: self.lane.umem().id() })
+    }
+
+    /// Opens it for up to `max` packets that are lent; the kernel sees them after [`TxRing::publish`].
+    ///
+    /// If it has room for fewer, or [holds back](TxRing::hold_back), those that are put into it
+    /// [wait](TxRing::waiting).
+    ///
+    /// # Errors
+    /// [`RingCorrupt`] if the kernel's index is out of its window.
+    #[inline]
+    pub fn outbox(&mut self, max: u32) -> Result<Outbox<'_>, RingCorrupt> {
+        let room = self.ring.room(max)?;
+        Ok(self.open(room, max))
+    }
+
+    /// The same, where it has `room`.
+    #[inline(always)]
+    pub(super) fn open(&mut self, room: u32, max: u32) -> Outbox<'_> {
+        let Self { ring, queued, waiting, bytes, lane, .. } = self;
+        let way = Way::new(ring, waiting, *queued, (room, max | self.held_back, max));
+        Outbox::new(way, bytes, lane)
+    }
+
+    /// Has all packets out of an exchange wait, so that somebody may [see](TxRing::push_waiting) them.
+    pub fn hold_back(&mut self, all: bool) {
+        self.held_back = if all { u32::MAX } else { 0 };
+    }
+
+    /// Has up to `most` packets out of an exchange wait, if they must; 64 at first.
+    pub fn reserve_waiting(&mut self, most: u32) {
+        self.waiting.reserve(most);
+    }
+
+    /// How many packets wait for room.
+    #[inline]
+    pub fn waiting(&self) -> u32 {
+        self.waiting.len()
+    }
+
+    /// Pushes packets that wait, as far as there is room, each after `see` has seen its bytes; says how many are
+    /// left.
+    ///
+    /// # Errors
+    /// [`RingCorrupt`] if the kernel's index is out of its window.
+    pub fn push_waiting(&mut self, mut see: impl FnMut(&[u8])) -> Result<u32, RingCorrupt> {
+        let Self { ring, queued, waiting, lane, .. } = self;
+        let umem = lane.umem().frames();
+        ring.write_with(waiting.len(), || {
+            // `[one-token]`: what waits are tokens; if it panics now, the frame is lost.
+            let Descriptor { addr, len, .. } = waiting.pop()?;
+            let segment = umem.segment_at(addr, len);
+            see(lane.umem().packet(&segment).unwrap_or_default());
+            umem.lend(segment.into_frame(), *queued);
+            Some(Descriptor { addr, len, options: 0 })
+        })?;
+        Ok(waiting.len())
+    }
+
+    /// Gives the frames of packets that wait to a pool, and says how many those were.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] if the pool is of another UMEM; they wait as before.
+    pub fn give_up_waiting(&mut self, pool: &mut FramePool) -> Result<u32> {
+        let umem = self.lane.umem();
+        if pool.umem().id() != umem.id() {
+            return Err(Error::Foreign);
+        }
+        let mut given_up = 0;
+        // `[one-token]`: what waits are tokens.
+        while let Some(descriptor) = self.waiting.pop() {
+            self.bytes = self.bytes.wrapping_sub(descriptor.len.into());
+            let _same_umem = pool.give(umem.frames().frame_at(descriptor.addr));
+            given_up += 1;
+        }
+        Ok(given_up)
+    }
+
+    /// Bytes of packets that were put into an outbox, less those of packets that were given up, since this was asked
+    /// last; modulo 2⁶⁴.
+    #[inline]
+    pub fn take_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// How many packets were pushed and not published.
+    #[inline]
+    pub const fn unpublished(&self) -> u32 {
+        self.ring.unpublished()
+    }
+
+    /// Whether packets wait for room, or for being published.
+    #[inline]
+    pub fn is_loaded(&self) -> bool {
+        self.unpublished() > 0 || !self.waiting.is_empty()
+    }
+
+    /// Whether it is one of the rings of `lane`.
+    #[inline]
+    pub(super) fn is_of(&self, lane: &Arc<Lane>) -> bool {
+        Arc::ptr_eq(&self.lane, lane)
     }
 
     /// Pushes a packet of one or more segments, whole or not at all; the kernel sees it after
@@ -258,27 +385,5 @@ impl TxRing {
     #[inline]
     pub fn size(&self) -> u32 {
         self.ring.size()
-    }
-}
-
-/// A slot of the [`TxRing`], for a packet that could be sent when it was asked for.
-#[derive(Debug)]
-#[must_use = "nothing is in it yet"]
-pub struct TxSlot<'r> {
-    cell: &'r <Descriptor as Slot>::Cell,
-    written: Written<'r>,
-    queued: Holder,
-    umem: UmemId,
-}
-
-impl TxSlot<'_> {
-    /// Puts the packet into it that it was asked for. Another that cannot be sent is dropped.
-    #[inline]
-    pub fn put(mut self, lent: Lent<'_>) {
-        if lent.umem() == self.umem && !lent.is_empty() {
-            lent.descriptor().store(self.cell);
-            lent.lend(self.queued);
-            self.written.count = 1;
-        }
     }
 }

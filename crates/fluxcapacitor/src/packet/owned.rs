@@ -1,13 +1,11 @@
 //! A packet that is a value.
 
 use std::fmt;
-use std::sync::Arc;
 
-use fluxcapacitor_core::umem::{Home, SharedFrameState};
+use fluxcapacitor_core::umem::Parcel;
 
 use crate::proto::PacketBuffer;
 use crate::proto::buffer::NoRoom;
-use crate::umem::{Frame, Segment};
 
 /// A packet that is owned: it can be kept, sent to another thread, changed, and sent out.
 ///
@@ -56,94 +54,80 @@ use crate::umem::{Frame, Segment};
 /// ```
 #[must_use = "dropped, its frame goes home and its bytes are gone"]
 pub struct Packet {
-    /// None once it has gone elsewhere, and never while it can be called.
-    segment: Option<Segment>,
-    shared: Arc<SharedFrameState>,
-    home: Home,
-    port: u8,
-    queue: u16,
-}
-
-/// What a packet is made of.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(crate) segment: Option<Segment>,
-    pub(crate) home: Home,
-    pub(crate) port: usize,
-    pub(crate) queue: u32,
+    parcel: Parcel,
 }
 
 const _: () = {
     const fn is_send<T: Send + 'static>() {}
     is_send::<Packet>();
-    assert!(size_of::<Packet>() <= 40);
+    assert!(size_of::<Option<Packet>>() <= 24);
 };
 
 impl Packet {
     #[inline]
-    pub(crate) fn new(shared: &Arc<SharedFrameState>, parts: Parts) -> Self {
-        let Parts { segment, home, port, queue } = parts;
-        // There are at most 8 ports, and the kernel counts queues in u16.
-        let (port, queue) = (port as u8, queue as u16);
-        Self { segment, shared: Arc::clone(shared), home, port, queue }
+    pub(crate) const fn new(parcel: Parcel) -> Self {
+        Self { parcel }
+    }
+
+    #[inline]
+    pub(crate) fn into_parcel(self) -> Parcel {
+        self.parcel
     }
 
     /// Its bytes.
     #[inline]
     #[must_use]
     pub fn data(&self) -> &[u8] {
-        let Some(segment) = &self.segment else { return &[] };
-        self.shared.umem().packet(segment).unwrap_or(&[])
+        self.parcel.bytes()
     }
 
     /// Its bytes, to write.
     #[inline]
     #[must_use]
     pub fn data_mut(&mut self) -> &mut [u8] {
-        let Some(segment) = &mut self.segment else { return &mut [] };
-        self.shared.umem().packet_mut(segment).unwrap_or(&mut [])
+        self.parcel.bytes_mut()
     }
 
     /// Length in bytes.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.segment.as_ref().map_or(0, |segment| segment.len() as usize)
+        self.parcel.len() as usize
     }
 
     /// Whether it has no bytes.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.parcel.is_empty()
     }
 
     /// The number of the interface that it came in by, from 0, in the order in which they were named.
     #[inline]
     #[must_use]
     pub const fn port(&self) -> usize {
-        self.port as usize
+        self.parcel.origin().port as usize
     }
 
     /// The queue that it came in by, or was made for.
     #[inline]
     #[must_use]
     pub const fn queue(&self) -> u32 {
-        self.queue as u32
+        self.parcel.origin().queue as u32
     }
 
     /// Bytes by which its head can grow.
     #[inline]
     #[must_use]
     pub fn headroom(&self) -> usize {
-        self.room().0 as usize
+        self.parcel.room().0 as usize
     }
 
     /// Bytes by which its tail can grow.
     #[inline]
     #[must_use]
     pub fn tailroom(&self) -> usize {
-        self.room().1 as usize
+        self.parcel.room().1 as usize
     }
 
     /// Moves its start: a negative `delta` grows it, a positive one cuts it, as `bpf_xdp_adjust_head` does. New
@@ -186,31 +170,9 @@ impl Packet {
         Ok(())
     }
 
-    /// Takes the segment out; without one it is not seen any more.
-    #[inline]
-    pub(crate) fn take(&mut self) -> Option<Segment> {
-        self.segment.take()
-    }
-
-    /// Puts the segment of the same packet back.
-    #[inline]
-    pub(crate) fn put_back(&mut self, segment: Segment) {
-        self.segment = Some(segment);
-    }
-
-    #[inline]
-    fn room(&self) -> (u32, u32) {
-        let size = self.shared.umem().layout().frame_size();
-        let Some(segment) = &self.segment else { return (0, 0) };
-        (segment.start(), size - segment.start() - segment.len())
-    }
-
     #[inline]
     fn adjust(&mut self, head: i64, tail: i64) -> Result<(), NoRoom> {
-        let umem = self.shared.umem();
-        let adjusted =
-            self.segment.as_mut().is_some_and(|segment| segment.adjust(umem, head, tail));
-        if adjusted { Ok(()) } else { Err(no_room(self, head, tail)) }
+        if self.parcel.adjust(head, tail) { Ok(()) } else { Err(no_room(self, head, tail)) }
     }
 }
 
@@ -259,22 +221,12 @@ impl PacketBuffer for Packet {
     }
 }
 
-impl Drop for Packet {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(frame) = self.segment.take().map(Segment::into_frame) {
-            let _same_umem: Result<(), crate::umem::Foreign<Frame>> =
-                self.shared.give(self.home, frame);
-        }
-    }
-}
-
 impl fmt::Debug for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Packet")
             .field("len", &self.len())
-            .field("port", &self.port)
-            .field("queue", &self.queue)
+            .field("port", &self.port())
+            .field("queue", &self.queue())
             .finish_non_exhaustive()
     }
 }

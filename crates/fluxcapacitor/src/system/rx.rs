@@ -2,17 +2,16 @@
 
 #[cfg(unix)]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use fluxcapacitor_core::umem::{Home, SharedFrameState};
+use fluxcapacitor_core::umem::{Home, Origin, SharedFrameState};
 use fluxcapacitor_core::{Error, Result};
 
 use super::Batch;
 use crate::granted::Granted;
 use crate::half::RxHalf;
-use crate::packet::{Packet, Parts};
+use crate::packet::Packet;
 use crate::poller::NAP;
 use crate::raw::{Device, Interest, Waited};
 use crate::stats::{Counter, Stats, StatsReader};
@@ -66,11 +65,10 @@ impl FluxRx {
     /// [`Error::LinkGone`] if the interface has gone, as far as a call tells; [`Error::Ring`] if a ring is corrupt.
     #[inline]
     pub fn recv(&mut self, batch: &mut Batch) -> Result<usize> {
-        let max = u32::try_from(batch.room()).unwrap_or(u32::MAX);
-        let mut received = self.take(max, batch)?;
-        if received > 0 && received < max {
-            // Round the end of the ring it takes two batches.
-            received += self.take(max - received, batch)?;
+        let mut received = self.take(batch)?;
+        // Round the end of the ring it takes two batches, and behind what is rejected.
+        while self.half.rx.known() > 0 && batch.room() > 0 {
+            received += self.take(batch)?;
         }
         self.refill()?;
         Ok(received as usize)
@@ -160,21 +158,14 @@ impl FluxRx {
     }
 
     #[inline]
-    fn take(&mut self, max: u32, batch: &mut Batch) -> Result<u32> {
-        let queue = self.half.device.queue();
+    fn take(&mut self, batch: &mut Batch) -> Result<u32> {
+        // The kernel counts queues in u16.
+        let origin = Origin { queue: self.half.device.queue() as u16, port: 0 };
         let rejected = self.half.rx.rejected();
-        let (mut packets, mut bytes) = (0, 0);
-        for segment in self.half.rx.receive(max)? {
-            bytes += u64::from(segment.len());
-            packets += 1;
-            let parts = Parts { segment: Some(segment), home: Home::Rx, port: 0, queue };
-            // It was asked for what there is room for.
-            if let Err(dropped) = batch.push(Packet::new(&self.shared, parts)) {
-                drop(dropped);
-            }
-        }
-        let out = &self.half.out;
-        out.store(out.load(Relaxed).saturating_sub(packets), Relaxed);
+        let (rx, shared) = (&mut self.half.rx, &self.shared);
+        let (packets, bytes) =
+            batch.extend(|slots| rx.receive_into(slots, (shared, origin), Packet::new))?;
+        self.half.moved(packets, 0);
         let counters = &self.half.counters;
         if packets > 0 {
             counters.add(Counter::RxPackets, u64::from(packets));
@@ -198,11 +189,10 @@ impl FluxRx {
         if !self.half.is_low(missing, LOW_WATER) {
             return Ok(());
         }
-        self.shared.take(Home::Rx, &mut self.pool)?;
         if self.sender.strong_count() == 0 {
             self.shared.take(Home::Tx, &mut self.pool)?;
         }
-        if self.half.refill(&mut self.pool, 0, missing)? > 0 {
+        if self.half.take_home(&self.shared, &mut self.pool, missing)? > 0 {
             self.half.publish().or_else(unless_down)?;
         }
         Ok(())

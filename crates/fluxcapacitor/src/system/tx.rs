@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 #[cfg(doc)]
 use fluxcapacitor_core::Error;
 use fluxcapacitor_core::Result;
-use fluxcapacitor_core::umem::{Home, SharedFrameState};
+use fluxcapacitor_core::umem::{Home, Origin, Parcel, SharedFrameState};
 
 use super::Batch;
 use super::rx::unless_down;
 use crate::granted::Granted;
 use crate::half::TxHalf;
-use crate::packet::{Packet, Parts};
+use crate::packet::Packet;
 use crate::raw::Device;
 use crate::ring::PushError;
 use crate::stats::{Stats, StatsReader};
@@ -73,10 +73,9 @@ pub struct FluxTx {
     #[expect(dead_code, reason = "dropped, it is gone")]
     alive: Arc<()>,
     reader: StatsReader,
-    /// Packets pushed and not flushed yet, and their bytes.
-    packets: u64,
+    /// Bytes of packets that were pushed and not flushed yet.
     bytes: u64,
-    /// Frames that were pushed and have not come back.
+    /// Frames that were flushed and have not come back.
     under_way: usize,
     /// What sees the packets that are pushed.
     feed: Option<Feed>,
@@ -91,8 +90,8 @@ impl FluxTx {
         alive: Arc<()>,
         reader: StatsReader,
     ) -> Self {
-        let (packets, bytes, under_way, feed) = (0, 0, 0, None);
-        Self { half, pool, reserve, shared, alive, reader, packets, bytes, under_way, feed }
+        let (bytes, under_way, feed) = (0, 0, None);
+        Self { half, pool, reserve, shared, alive, reader, bytes, under_way, feed }
     }
 
     /// Has `tap` see the packets that are put into the tx ring; takes the place of an earlier one.
@@ -112,9 +111,11 @@ impl FluxTx {
         }
         let frame = self.pool.take()?;
         let start = XDP_PACKET_HEADROOM + self.half.granted.headroom;
-        let segment = self.shared.umem().segment(frame, start, 0).ok();
-        let queue = self.half.device.queue();
-        Some(Packet::new(&self.shared, Parts { segment, home: Home::Tx, port: 0, queue }))
+        // It is of this UMEM, and the headroom lies in the frame.
+        let segment = self.shared.umem().segment(frame, start, 0).ok()?;
+        // The kernel counts queues in u16.
+        let origin = Origin { queue: self.half.device.queue() as u16, port: 0 };
+        Parcel::new(&self.shared, Home::Tx, segment, origin).ok().map(Packet::new)
     }
 
     /// Puts a packet into the tx ring; it leaves with [`FluxTx::flush`].
@@ -124,16 +125,13 @@ impl FluxTx {
     /// of another socket (copy it into one that was [allocated](FluxTx::allocate) here), [`PushError::Empty`]
     /// for one without bytes.
     #[inline]
-    pub fn send(&mut self, mut packet: Packet) -> Result<(), PushError<Packet>> {
+    pub fn send(&mut self, packet: Packet) -> Result<(), PushError<Packet>> {
         if let Some(feed) = &mut self.feed {
             feed.prepare(packet.data());
         }
-        let Some(segment) = packet.take() else { return Err(PushError::Empty(packet)) };
-        let bytes = u64::from(segment.len());
-        match self.half.tx.push(segment) {
+        let bytes = packet.len() as u64;
+        match self.half.tx.push_parcel(packet.into_parcel()) {
             Ok(()) => {
-                self.packets += 1;
-                self.under_way += 1;
                 self.bytes += bytes;
                 Ok(())
             }
@@ -141,10 +139,7 @@ impl FluxTx {
                 if let Some(feed) = &mut self.feed {
                     feed.refused();
                 }
-                Err(refused.map(|segment| {
-                    packet.put_back(segment);
-                    packet
-                }))
+                Err(refused.map(Packet::new))
             }
         }
     }
@@ -179,11 +174,13 @@ impl FluxTx {
     /// [`Error::LinkGone`] if the interface has gone; [`Error::Ring`] if a ring is corrupt.
     #[inline]
     pub fn flush(&mut self) -> Result<()> {
-        let (packets, bytes) = (std::mem::take(&mut self.packets), std::mem::take(&mut self.bytes));
+        let (packets, bytes) = (self.half.tx.unpublished(), std::mem::take(&mut self.bytes));
+        self.under_way += packets as usize;
         if let Some(feed) = &mut self.feed {
             feed.settle();
         }
-        let sent = if packets > 0 { self.half.send(packets, bytes) } else { self.half.flush() };
+        let sent =
+            if packets > 0 { self.half.send(u64::from(packets), bytes) } else { self.half.flush() };
         self.reclaim()?;
         sent.or_else(unless_down)
     }
@@ -194,7 +191,10 @@ impl FluxTx {
     /// [`Error::Ring`] if the completion ring is corrupt.
     #[inline]
     pub fn reclaim(&mut self) -> Result<usize> {
-        let reclaimed = self.half.reclaim(&mut self.pool)? as usize;
+        let short = self.reserve.saturating_sub(self.pool.len() as u32);
+        let completion = &mut self.half.completion;
+        let kept = if short > 0 { completion.reclaim(&mut self.pool, short)? } else { 0 };
+        let reclaimed = (kept + completion.send_home(&self.shared, Home::Rx, u32::MAX)?) as usize;
         self.under_way = self.under_way.saturating_sub(reclaimed);
         self.shared.take(Home::Tx, &mut self.pool)?;
         let surplus = self.pool.len().saturating_sub(self.reserve as usize);
@@ -237,13 +237,13 @@ impl FluxTx {
     /// were completed and reclaimed.
     #[must_use]
     pub const fn in_flight(&self) -> usize {
-        self.under_way
+        self.under_way + self.half.tx.unpublished() as usize
     }
 
     /// How many packets the kernel has not taken out of the tx ring yet, or that wait for a flush.
     #[cfg(feature = "async")]
     pub(super) fn unsent(&self) -> bool {
-        self.packets > 0 || self.half.tx.occupancy() > 0
+        self.half.tx.unpublished() > 0 || self.half.tx.occupancy() > 0
     }
 
     /// The packet memory, to see who holds how many frames.
