@@ -11,6 +11,7 @@
 //! Read `consumer` and `producer` first (a cursor each), then `fill`, `rx`, `tx` and `completion`
 //! (what a cursor does with the ledger).
 
+mod aside;
 mod completion;
 mod consumer;
 mod exchange;
@@ -19,13 +20,16 @@ mod fill;
 mod kernel;
 mod lane;
 mod memory;
+mod outbox;
 mod producer;
 mod push;
 mod run;
 mod rx;
 mod slot;
+mod slots;
 mod transfer;
 mod tx;
+mod way;
 mod whole;
 
 use std::fmt;
@@ -42,11 +46,12 @@ pub use lane::{LaneRings, PeerRings, RingSizes};
 pub(crate) use memory::RingMemory;
 #[cfg(all(target_os = "linux", not(loom)))]
 pub(crate) use memory::RingOffsets;
+pub use outbox::Outbox;
 pub use producer::ProducerRing;
 pub use push::PushError;
 pub use rx::{Received, RxRing};
 pub use slot::{Descriptor, Slot, XDP_PKT_CONTD};
-pub use tx::{TxRing, TxSlot};
+pub use tx::TxRing;
 pub use whole::WholePackets;
 
 use crate::error::{Error, Result};

@@ -6,9 +6,13 @@
 #![cfg(not(loom))]
 
 use std::collections::HashSet;
+use std::convert::identity;
+use std::sync::Arc;
 
 use fluxcapacitor_core::ring::{Descriptor, LaneRings, PeerRings, RingSizes};
-use fluxcapacitor_core::umem::{Frame, FramePool, Layout, PageSize, Segment, UmemRegion};
+use fluxcapacitor_core::umem::{
+    Frame, FramePool, Home, Layout, Origin, PageSize, Parcel, Segment, SharedFrameState, UmemRegion,
+};
 
 const FRAMES: u32 = 16;
 const FRAME_SIZE: u32 = 2048;
@@ -52,12 +56,103 @@ struct User {
     umem: UmemRegion,
     pool: FramePool,
     packets: Vec<Segment>,
+    parcels: Vec<Option<Parcel>>,
+    shared: Arc<SharedFrameState>,
+    /// Where the UMEM begins.
+    base: usize,
     lanes: [LaneRings; 2],
     taken: u64,
 }
 
 impl User {
+    fn new(umem: &UmemRegion, pool: FramePool, lanes: [LaneRings; 2]) -> Self {
+        let mut pool = pool;
+        let first = pool.drain().collect::<Vec<_>>();
+        let bases = first.iter().map(|frame| umem.frame(frame).unwrap().as_ptr().addr());
+        let base = bases.min().unwrap();
+        pool.give_all(first).unwrap();
+        let shared = SharedFrameState::new(umem);
+        let (packets, parcels, taken) = (Vec::new(), Vec::new(), 0);
+        Self { umem: umem.clone(), pool, packets, parcels, shared, base, lanes, taken }
+    }
+
     fn step(&mut self, random: &mut Random) {
+        match random.below(14) {
+            0..9 => self.step_with_tokens(random),
+            9..11 => self.step_with_loans(random),
+            _ => self.step_with_parcels(random),
+        }
+    }
+
+    /// What is lent goes back, or to one of two rings, or is taken.
+    fn step_with_loans(&mut self, random: &mut Random) {
+        let Self { pool, packets, parcels, shared, lanes, taken, .. } = self;
+        let [one, two] = lanes;
+        let (here, there) = if random.below(2) == 0 { (one, two) } else { (two, one) };
+        let mut others = [None, Some(there.tx.outbox(8).unwrap())];
+        let LaneRings { fill, rx, tx, .. } = here;
+        tx.hold_back(random.below(4) == 0);
+        rx.exchange(fill, tx, &mut others, 8, |exchange, _| {
+            for mut lent in exchange.lend().take(random.below(9) as usize) {
+                *taken += 1;
+                lent.bytes_mut().fill(3);
+                match random.below(6) {
+                    0 => packets.push(lent.into_segment()),
+                    1 => parcels.push(Some(lent.into_parcel(shared, Origin::default()))),
+                    2 => drop(lent),
+                    3 => assert!(!lent.send(0), "there is no such outbox"),
+                    4 => drop(lent.send(1)),
+                    _ => drop(lent.send_back()),
+                }
+            }
+        })
+        .unwrap();
+        drop(others);
+        fill.give_aside(pool).unwrap();
+        for lane in lanes {
+            lane.tx.push_waiting(|bytes| assert_ne!(bytes, [0; 0])).unwrap();
+            lane.tx.give_up_waiting(pool).unwrap();
+            lane.tx.publish();
+            lane.fill.publish();
+        }
+    }
+
+    /// What knows its way home goes there, or to a ring.
+    fn step_with_parcels(&mut self, random: &mut Random) {
+        let Self { pool, parcels, shared, taken, .. } = self;
+        let lane = &mut self.lanes[random.below(2) as usize];
+        match random.below(5) {
+            0 | 1 => {
+                let mut slots = [const { None }; 8];
+                let of = (&*shared, Origin::default());
+                let (count, _) = lane.rx.receive_into(&mut slots, of, identity).unwrap();
+                parcels.extend(slots.into_iter().take(count as usize));
+                *taken += u64::from(count);
+            }
+            2 => {
+                if random.below(2) == 0 {
+                    lane.tx.expect_from(shared).unwrap();
+                }
+                let pushed = lane.tx.push_parcels(parcels, identity, identity);
+                parcels.drain(..pushed as usize);
+                if let Some(Some(parcel)) = parcels.pop()
+                    && let Err(refused) = lane.tx.push_parcel(parcel)
+                {
+                    parcels.push(Some(refused.into_inner()));
+                }
+                lane.tx.publish();
+                lane.tx.settle();
+            }
+            3 => parcels.truncate(random.below(4) as usize),
+            _ => {
+                lane.completion.send_home(shared, Home::Rx, 8).unwrap();
+                lane.fill.take_home(shared, Home::Rx, pool, 8).unwrap();
+                lane.fill.publish();
+            }
+        }
+    }
+
+    fn step_with_tokens(&mut self, random: &mut Random) {
         let lane = &mut self.lanes[random.below(2) as usize];
         match random.below(9) {
             0 => {
@@ -112,15 +207,20 @@ impl User {
     /// No two tokens of one frame, and every byte of every packet can be written.
     fn check(&mut self, seed: u64, step: u32) {
         let mut seen = HashSet::new();
-        let mut unique = |frame: &Frame| {
-            assert!(
-                seen.insert(frame.index()),
-                "two tokens of one frame: seed {seed}, step {step}"
-            );
+        let mut unique = |index: u32| {
+            assert!(seen.insert(index), "two tokens of one frame: seed {seed}, step {step}");
         };
-        self.packets.iter().for_each(|packet| unique(packet.frame()));
+        self.packets.iter().for_each(|packet| unique(packet.frame().index()));
+        for parcel in self.parcels.iter_mut().flatten() {
+            let bytes = parcel.bytes_mut();
+            let at = bytes.as_ptr().addr() - self.base;
+            unique((at / FRAME_SIZE as usize) as u32);
+            assert!(at % FRAME_SIZE as usize + bytes.len() <= FRAME_SIZE as usize);
+            bytes.fill(step as u8);
+        }
+        self.shared.take(Home::Rx, &mut self.pool).unwrap();
         let frames: Vec<Frame> = self.pool.drain().collect();
-        frames.iter().for_each(unique);
+        frames.iter().for_each(|frame| unique(frame.index()));
         self.pool.give_all(frames).unwrap();
         for packet in &mut self.packets {
             assert!(packet.start() + packet.len() <= FRAME_SIZE);
@@ -181,7 +281,7 @@ fn no_descriptor_makes_a_second_token() {
     let near_the_wrap = u32::MAX - 1000;
     let (lane0, mut peer0) = LaneRings::on_heap(&umem, sizes, near_the_wrap).unwrap();
     let (lane1, mut peer1) = LaneRings::on_heap(&umem, sizes, 0).unwrap();
-    let mut user = User { umem, pool, packets: Vec::new(), lanes: [lane0, lane1], taken: 0 };
+    let mut user = User::new(&umem, pool, [lane0, lane1]);
 
     for step in 0..STEPS {
         user.step(&mut random);

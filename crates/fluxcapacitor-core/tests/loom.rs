@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use fluxcapacitor_core::ring::{
     Descriptor, LaneRings, Outgoing, PeerRings, RingSizes, RxRing, on_heap,
 };
-use fluxcapacitor_core::umem::{Frame, FramePool, Layout, PageSize, Segment, UmemRegion};
+use fluxcapacitor_core::umem::{
+    Frame, FramePool, Home, Layout, Origin, PageSize, Parcel, Segment, SharedFrameState, UmemRegion,
+};
 use loom::cell::UnsafeCell;
 use loom::thread;
 
@@ -305,8 +307,6 @@ fn no_task_sleeps_through_a_packet() {
 /// frame comes home once, with all that was done to it.
 #[test]
 fn frames_come_home_once_from_anywhere() {
-    use fluxcapacitor_core::umem::{Home, SharedFrameState};
-
     loom::model(|| {
         let (umem, mut pool) = umem(3);
         let (shared, bytes) = (SharedFrameState::new(&umem), Bytes::new(3));
@@ -321,12 +321,50 @@ fn frames_come_home_once_from_anywhere() {
             theirs.write(&frame);
             ours.give(Home::Rx, frame).unwrap();
         });
-        let mut taken = shared.take(Home::Rx, &mut pool).unwrap();
-        pool.drain().for_each(|frame| bytes.write(&frame));
+        let mut taken = 0;
+        while taken < 3 {
+            match shared.take(Home::Rx, &mut pool).unwrap() {
+                0 => thread::yield_now(),
+                more => taken += more,
+            }
+            pool.drain().for_each(|frame| bytes.write(&frame));
+        }
         many.join().unwrap();
         one.join().unwrap();
-        taken += shared.take(Home::Rx, &mut pool).unwrap();
-        pool.drain().for_each(|frame| bytes.write(&frame));
         assert_eq!((taken, shared.take(Home::Rx, &mut pool).unwrap()), (3, 0));
+    });
+}
+
+/// Packets end on two threads, one is made and ends after them: however that comes about, what they hold together is
+/// there for as long as there is one of them, and let go once.
+#[test]
+fn the_way_home_ends_with_the_last_packet() {
+    loom::model(|| {
+        let (umem, mut pool) = umem(3);
+        let bytes = Bytes::new(3);
+        let shared = SharedFrameState::new(&umem);
+        let gone = Arc::downgrade(&shared);
+        let mut parcel = |shared: &Arc<SharedFrameState>| {
+            let segment = umem.segment(pool.take().unwrap(), 0, 60).unwrap();
+            bytes.write(segment.frame());
+            Parcel::new(shared, Home::Rx, segment.into(), Origin::default()).unwrap()
+        };
+        let (one, two) = (parcel(&shared), parcel(&shared));
+        let other = thread::spawn(move || drop(one));
+        drop(two);
+        let three = parcel(&shared);
+        let (mut home, mut came) = (FramePool::new(&umem), 0);
+        while came < 2 {
+            match shared.take(Home::Rx, &mut home).unwrap() {
+                0 => thread::yield_now(),
+                more => came += more,
+            }
+            home.drain().for_each(|frame| bytes.write(&frame));
+        }
+        drop(shared);
+        other.join().unwrap();
+        assert_eq!(gone.strong_count(), 1);
+        drop(three);
+        assert_eq!(gone.strong_count(), 0);
     });
 }

@@ -1,17 +1,16 @@
 //! Packets that are looked at before they are lent.
 #![cfg(not(loom))]
 
-use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fluxcapacitor_core::ring::{Descriptor, Exchange, LaneRings, Lent, PeerRings, RingSizes};
 use fluxcapacitor_core::umem::{FramePool, Layout, PageSize, Segment, UmemRegion};
 
-const SIZES: RingSizes = RingSizes { fill: 8, rx: 8, tx: 8, completion: 8 };
+const SIZES: RingSizes = RingSizes { fill: 32, rx: 8, tx: 32, completion: 8 };
 
 struct Lab {
     umem: UmemRegion,
-    spare: RefCell<FramePool>,
+    pool: FramePool,
     lane: LaneRings,
     peer: PeerRings,
 }
@@ -21,12 +20,12 @@ impl Lab {
         let (umem, pool) =
             UmemRegion::new(Layout::new(2048, 8, 0).unwrap(), PageSize::Base).unwrap();
         let (lane, peer) = LaneRings::on_heap(&umem, SIZES, 3).unwrap();
-        Self { umem, spare: RefCell::new(pool), lane, peer }
+        Self { umem, pool, lane, peer }
     }
 
     /// Posts a frame; says where.
     fn post(&mut self) -> u64 {
-        self.lane.fill.push(self.spare.get_mut().take().unwrap()).unwrap();
+        self.lane.fill.push(self.pool.take().unwrap()).unwrap();
         self.lane.fill.publish();
         self.peer.fill.pop().unwrap().unwrap()
     }
@@ -45,8 +44,9 @@ impl Lab {
         }
     }
 
-    fn exchange(&mut self) -> Exchange<'_> {
-        self.lane.rx.exchange(&mut self.lane.fill, &self.spare, 64).unwrap()
+    fn exchange<T>(&mut self, decide: impl FnOnce(&Exchange<'_>) -> T) -> T {
+        let LaneRings { fill, rx, tx, .. } = &mut self.lane;
+        rx.exchange(fill, tx, &mut [], 64, |exchange, _| decide(exchange)).unwrap().unwrap()
     }
 }
 
@@ -65,18 +65,18 @@ fn lent(exchange: &Exchange<'_>) -> Vec<u32> {
 fn what_was_looked_at_is_lent_as_if_it_had_not_been() {
     let mut lab = Lab::new();
     lab.receive(&[60, 61, 62, 63, 64]);
-    let exchange = lab.exchange();
-    assert_eq!(seen(&exchange, 0, 1), [60, 61, 62, 63, 64]);
-    assert_eq!(seen(&exchange, 1, 2), [61, 63]);
-    assert_eq!(seen(&exchange, 4, 9), [64]);
-    assert_eq!(seen(&exchange, 5, 1), [0; 0]);
-    assert_eq!(seen(&exchange, 0, 0), [60, 61, 62, 63, 64], "every 0th is every one");
-    assert_eq!((exchange.len(), exchange.taken()), (5, (0, 0)), "nothing was lent by that");
+    lab.exchange(|exchange| {
+        assert_eq!(seen(exchange, 0, 1), [60, 61, 62, 63, 64]);
+        assert_eq!(seen(exchange, 1, 2), [61, 63]);
+        assert_eq!(seen(exchange, 4, 9), [64]);
+        assert_eq!(seen(exchange, 5, 1), [0; 0]);
+        assert_eq!(seen(exchange, 0, 0), [60, 61, 62, 63, 64], "every 0th is every one");
+        assert_eq!((exchange.len(), exchange.taken()), (5, (0, 0)), "nothing was lent by that");
 
-    assert_eq!(exchange.lend().take(2).map(|lent| lent.len()).collect::<Vec<_>>(), [60, 61]);
-    assert_eq!(seen(&exchange, 0, 1), [62, 63, 64], "those that have not been lent");
-    assert_eq!(lent(&exchange), [62, 63, 64]);
-    drop(exchange);
+        assert_eq!(exchange.lend().take(2).map(|lent| lent.len()).collect::<Vec<_>>(), [60, 61]);
+        assert_eq!(seen(exchange, 0, 1), [62, 63, 64], "those that have not been lent");
+        assert_eq!(lent(exchange), [62, 63, 64]);
+    });
     assert_eq!((lab.umem.census().user, lab.umem.census().rx), (3, 5));
     assert_eq!(lab.lane.rx.rejected(), 0);
 }
@@ -90,11 +90,17 @@ fn what_cannot_be_true_is_not_shown_and_what_was_shown_makes_no_second_token() {
     {
         lab.arrive(addr, len);
     }
-    let exchange = lab.exchange();
-    assert_eq!(seen(&exchange, 0, 1), [60, 61]);
-    let kept: Vec<_> = exchange.lend().map(Lent::into_segment).collect();
+    lab.exchange(|exchange| assert_eq!(seen(exchange, 0, 1), [60, 61]));
+    // Each that is rejected ends a batch.
+    let mut kept = Vec::new();
+    for taken in [(0, 1), (0, 1), (0, 1), (1, 1)] {
+        lab.exchange(|exchange| {
+            kept.extend(exchange.lend().map(Lent::into_segment));
+            assert_eq!(exchange.taken(), taken);
+        });
+    }
     assert_eq!(kept.iter().map(Segment::len).collect::<Vec<_>>(), [60], "once");
-    assert_eq!(exchange.taken(), (1, 4));
+    assert_eq!(lab.lane.rx.rejected(), 4);
 }
 
 #[test]
@@ -103,22 +109,24 @@ fn a_frame_that_is_lent_is_not_shown() {
     let addr = lab.post();
     lab.arrive(addr, 60);
     lab.arrive(addr, 61);
-    let exchange = lab.exchange();
-    let mut first = exchange.lend().next().unwrap();
-    let bytes = first.bytes_mut();
-    assert_eq!(exchange.len(), 1, "its double is still to be lent");
-    assert_eq!(seen(&exchange, 0, 1), [0; 0], "or there would be two views of the frame");
-    bytes.fill(1);
+    lab.exchange(|exchange| {
+        let mut first = exchange.lend().next().unwrap();
+        let bytes = first.bytes_mut();
+        assert_eq!(exchange.len(), 1, "its double is still to be lent");
+        assert_eq!(seen(exchange, 0, 1), [0; 0], "or there would be two views of the frame");
+        bytes.fill(1);
+    });
 }
 
 #[test]
 fn a_panic_on_the_way_loses_no_packet() {
     let mut lab = Lab::new();
     lab.receive(&[60, 61, 62]);
-    let exchange = lab.exchange();
-    let panicked = catch_unwind(AssertUnwindSafe(|| {
-        exchange.peek(0, 1, |bytes| assert_ne!(bytes.len(), 61, "on purpose"));
-    }));
-    assert!(panicked.is_err());
-    assert_eq!(lent(&exchange), [60, 61, 62]);
+    lab.exchange(|exchange| {
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            exchange.peek(0, 1, |bytes| assert_ne!(bytes.len(), 61, "on purpose"));
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(lent(exchange), [60, 61, 62]);
+    });
 }

@@ -7,7 +7,6 @@
 //! two processors. On a machine that has no two to spare, only what they do in their processor time says so. On the heap a worker plays its own kernel, with plain numbers. On veth packets go round for ever
 //! between the two ends of a pair, with no generator beside the engine. One and two take turns, and medians are told.
 
-use std::cell::RefCell;
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Barrier;
@@ -33,7 +32,7 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 struct Queue {
     rings: LaneRings,
     kernel: PeerRings,
-    spare: RefCell<FramePool>,
+    spare: FramePool,
 }
 
 impl Queue {
@@ -42,7 +41,7 @@ impl Queue {
         let (mut rings, kernel) = LaneRings::on_heap(&umem, RingSizes::default(), 0)?;
         rings.fill.refill(&mut pool, 512)?;
         rings.fill.publish();
-        Ok(Self { rings, kernel, spare: RefCell::new(pool) })
+        Ok(Self { rings, kernel, spare: pool })
     }
 
     /// A batch comes, every packet is looked at and changed, half of them go back out; says how many there were.
@@ -54,18 +53,18 @@ impl Queue {
                 kernel.rx.push(Descriptor { addr: addr + 256, len: 60, options: 0 })?;
             kernel.rx.publish();
         }
-        let exchange = rx.exchange(fill, spare, BATCH)?;
-        let mut packets = 0;
-        for mut packet in exchange.lend() {
-            packets += 1;
-            packet.bytes_mut()[..12].rotate_left(6);
-            if packets % 2 == 0
-                && let Ok(slot) = tx.slot_for(&packet)
-            {
-                slot.put(packet);
+        let packets = rx.exchange(fill, tx, &mut [], BATCH, |exchange, _| {
+            let mut packets = 0;
+            for mut packet in exchange.lend() {
+                packets += 1;
+                packet.bytes_mut()[..12].rotate_left(6);
+                if packets % 2 == 0 {
+                    packet.send_back();
+                }
             }
-        }
-        drop(exchange);
+            packets
+        })?;
+        fill.give_aside(spare)?;
         tx.publish();
         while let Some(sent) = kernel.tx.pop()? {
             let _there_is_room = kernel.completion.push(sent.addr)?;
@@ -73,7 +72,7 @@ impl Queue {
         kernel.completion.publish();
         while completion.recycle(fill, BATCH)? > 0 {}
         fill.publish();
-        Ok(packets)
+        Ok(packets.unwrap_or_default())
     }
 }
 

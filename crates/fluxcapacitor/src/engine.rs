@@ -3,6 +3,8 @@
 mod batch;
 mod cpu;
 mod handle;
+mod lend;
+mod outlet;
 mod stop;
 mod turn;
 mod worker;
@@ -120,7 +122,7 @@ impl FluxEngine {
         let workers =
             workers.map(|(number, group)| Worker::new(number, group, &mut reader)).collect();
         let (options, pin) = (Options::default(), Pin::default());
-        Self { workers, options, pin, stop: StopHandle::default(), reader }
+        Self { workers, options, pin, stop: StopHandle::default(), reader }.batch(BATCH)
     }
 
     /// How the loop waits for packets; [`Poller::Adaptive`] by default.
@@ -130,10 +132,13 @@ impl FluxEngine {
         self
     }
 
-    /// How many packets to receive at a time, from 1 on; 64 by default.
+    /// How many packets to receive at a time, from 1 to as many as the smallest ring has slots; 64 by default.
     #[must_use]
     pub fn batch(mut self, packets: u32) -> Self {
-        self.options.batch = packets.max(1);
+        let most = self.workers.iter().map(Worker::batch_max).min().unwrap_or(BATCH);
+        let packets = packets.clamp(1, most.max(1));
+        self.options.batch = packets;
+        self.workers.iter_mut().for_each(|worker| worker.reserve(packets));
         self
     }
 
@@ -206,11 +211,10 @@ impl FluxEngine {
     /// [`Error::LinkGone`] if an interface has gone; [`Error::Ring`] if a ring is corrupt.
     #[inline]
     pub fn poll_once(&mut self, mut callback: impl FnMut(PacketBatch<'_>)) -> Result<usize> {
-        let mut packets = 0;
-        for worker in &mut self.workers {
-            packets += worker.turn(&self.options, &mut callback)?;
+        match self.workers.as_mut_slice() {
+            [worker] => worker.turn(&self.options, &mut callback),
+            workers => worker::turn_all(workers, &self.options, &mut |batch| callback(batch)),
         }
-        Ok(packets)
     }
 
     /// Runs all queues on this thread, until it is stopped.

@@ -21,12 +21,12 @@ pub(crate) fn split(lane: Lane, out: u32) -> (RxHalf, TxHalf, Source) {
         device: Arc::downgrade(&device),
         counters: Arc::clone(&counters),
     };
+    counters.moved(0, out.into());
     let granted = Arc::new(granted);
     let rx = RxHalf {
         device: Arc::clone(&device),
         rx: rings.rx,
         fill: rings.fill,
-        out: out.into(),
         granted: Arc::clone(&granted),
         counters: Arc::clone(&counters),
     };

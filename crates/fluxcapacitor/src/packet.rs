@@ -4,5 +4,4 @@ mod owned;
 mod view;
 
 pub use owned::Packet;
-pub(crate) use owned::Parts;
 pub use view::PacketRef;

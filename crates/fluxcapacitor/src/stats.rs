@@ -27,9 +27,11 @@ pub(crate) enum Counter {
     KicksSaved,
     Refills,
     Starved,
+    /// Frames posted, whose packets were not taken yet: the one that goes down, too.
+    Out,
 }
 
-const COUNTERS: usize = Counter::Starved as usize + 1;
+const COUNTERS: usize = Counter::Out as usize + 1;
 
 /// The counters of one queue, on cache lines of their own.
 ///
@@ -44,6 +46,20 @@ impl Counters {
     pub(crate) fn add(&self, counter: Counter, count: u64) {
         let cell = &self.0[counter as usize];
         cell.store(cell.load(Relaxed).wrapping_add(count), Relaxed);
+    }
+
+    /// Packets were taken, and frames posted.
+    #[inline]
+    pub(crate) fn moved(&self, taken: u64, posted: u64) {
+        let cell = &self.0[Counter::Out as usize];
+        // What was taken was posted before: the ledger knows.
+        cell.store(cell.load(Relaxed).wrapping_add(posted.wrapping_sub(taken)), Relaxed);
+    }
+
+    /// Frames posted, whose packets were not taken yet.
+    #[inline]
+    pub(crate) fn out(&self) -> u64 {
+        self.get(Counter::Out)
     }
 
     fn get(&self, counter: Counter) -> u64 {

@@ -13,7 +13,7 @@ use fluxcapacitor_core::{Error, Result};
 
 #[cfg(feature = "async")]
 pub use asynchronous::{AsyncFluxRx, AsyncFluxTx};
-pub use batch::Batch;
+pub use batch::{Batch, Drain, IntoIter, Iter, IterMut};
 pub use rx::FluxRx;
 pub use tx::FluxTx;
 

@@ -14,7 +14,7 @@ use fluxcapacitor::{FluxBuilder, FluxEngine, FluxRx, FluxTx, Packet};
 const FEW: usize = 32;
 
 /// How many rounds it takes until all rings were gone round, and every pool and queue is as large as it gets.
-const WARM: usize = 200;
+const WARM: usize = 400;
 
 /// What packets that are sent begin with.
 const LOST: u8 = 9;

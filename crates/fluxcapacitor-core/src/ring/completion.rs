@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::consumer::Taken;
+use super::consumer::{Released, Taken};
 use super::transfer::{Step, transfer};
-use super::{ConsumerRing, Descriptor, FillRing, RingCorrupt, TxRing};
+use super::{ConsumerRing, Descriptor, FillRing, RingCorrupt, Slot, TxRing};
 use crate::error::{Error, Result};
-use crate::umem::{Frame, FramePool, Frames, Holder, Lane};
+use crate::umem::{Frame, FramePool, Frames, Holder, Home, Lane, SharedFrameState};
 
 /// Frames on their way back from the wire.
 ///
@@ -59,6 +59,49 @@ impl CompletionRing {
         let left = max - ((pool.len() - before) as u32).min(max);
         pool.give_all(self.complete(left)?)?;
         Ok((pool.len() - before) as u32)
+    }
+
+    /// Sends up to `max` frames that were sent home, and says how many. Stops behind what is rejected.
+    ///
+    /// # Errors
+    /// [`Error::Ring`](crate::Error::Ring) if the ring is corrupt;
+    /// [`Error::Foreign`](crate::Error::Foreign) if the way home is of another UMEM. The ring is as it was.
+    #[inline]
+    pub fn send_home(&mut self, shared: &SharedFrameState, home: Home, max: u32) -> Result<u32> {
+        if shared.umem().id() != self.lane.umem().id() {
+            return Err(Error::Foreign);
+        }
+        let first = self.send_run_home(shared, home, max)?;
+        // Round the end of the ring it takes two runs.
+        Ok(first + self.send_run_home(shared, home, max - first)?)
+    }
+
+    /// The same, as far as they lie side by side. A loop of its own, with all registers for itself.
+    #[inline(never)]
+    fn send_run_home(
+        &mut self,
+        shared: &SharedFrameState,
+        home: Home,
+        max: u32,
+    ) -> Result<u32, RingCorrupt> {
+        let count = self.ring.ready()?.min(max);
+        let (umem, sent, rejected) = (self.lane.umem().frames(), self.sent, &mut self.rejected);
+        let (cells, mut released) = self.ring.run(count);
+        let mut cells = cells.iter();
+        let mut next = |released: &mut Released<'_, u64>| {
+            let claim = umem.claim(u64::load(cells.next()?), 0, sent);
+            released.count += 1;
+            *rejected += u64::from(claim.is_none());
+            claim
+        };
+        // Ends behind what is rejected: a loop that went on there would be longer for every frame.
+        let Some(first) = next(&mut released) else { return Ok(0) };
+        let (mut pile, mut done) = (shared.pile(home, first.into_index(), umem.count()), 1);
+        while let Some(claim) = next(&mut released) {
+            pile.put(claim.into_index());
+            done += 1;
+        }
+        Ok(done)
     }
 
     /// Posts up to `max` frames that were sent straight to `fill`, and says how many.
@@ -119,6 +162,21 @@ impl CompletionRing {
             Step::Move(Descriptor { addr: first, len: len as u32, options: 0 })
         });
         Ok(moved?)
+    }
+
+    /// How many frames are known to wait; looks for more only when there are none.
+    ///
+    /// # Errors
+    /// As [`CompletionRing::complete`].
+    #[inline]
+    pub fn ready(&mut self) -> Result<u32, RingCorrupt> {
+        self.ring.ready()
+    }
+
+    /// How many frames are known to wait, without a look.
+    #[inline]
+    pub fn known(&self) -> u32 {
+        self.ring.known()
     }
 
     /// Takes one frame back.

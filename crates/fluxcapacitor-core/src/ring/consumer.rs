@@ -7,7 +7,7 @@ use super::memory::RingMemory;
 use super::run::run;
 use super::slot::Slot;
 use crate::sync::Ordering::{self, Acquire, Relaxed};
-use crate::sync::fence;
+use crate::sync::{AtomicU32, fence};
 
 /// The end of a ring that takes values out: ours of rx and completion, the kernel's of fill and tx.
 ///
@@ -63,6 +63,13 @@ impl<T: Slot> ConsumerRing<T> {
     pub(super) fn run(&mut self, count: u32) -> (&[T::Cell], Released<'_, T>) {
         let cells = run(self.memory.cells(), self.tail, count);
         (cells, Released { count: 0, memory: &self.memory, tail: &mut self.tail })
+    }
+
+    /// The same, with the index to move on by hand, and what shows it to the peer.
+    #[inline]
+    pub(super) fn run_by_hand(&mut self, count: u32) -> (&[T::Cell], Release<'_>) {
+        let cells = run(self.memory.cells(), self.tail, count);
+        (cells, Release { shown: self.memory.consumer(), tail: &mut self.tail })
     }
 
     /// Takes one value.
@@ -211,11 +218,34 @@ impl<T: Slot> Drop for Released<'_, T> {
     }
 }
 
+/// Gives slots back to the peer, on demand.
+#[derive(Debug)]
+pub(super) struct Release<'r> {
+    shown: &'r AtomicU32,
+    tail: &'r mut u32,
+}
+
+impl Release<'_> {
+    /// Gives the first `count` of the run back, once.
+    #[inline]
+    pub(super) fn release(&mut self, count: u32) {
+        if count > 0 {
+            *self.tail = self.tail.wrapping_add(count);
+            show(self.shown, *self.tail);
+        }
+    }
+}
+
 /// Gives the slots before `tail` back to the peer. Not called for none: a poll of an empty ring leaves
 /// the peer's cache line alone.
 #[inline]
 fn release<T: Slot>(memory: &RingMemory<T>, tail: u32) {
+    show(memory.consumer(), tail);
+}
+
+#[inline]
+fn show(index: &AtomicU32, tail: u32) {
     // Partner: the producer's load-acquire of the consumer index before it writes over the slots
     // (`__xskq_prod_nb_free`, pair C→D): our reads of them are done.
-    memory.consumer().store(tail, Ordering::Release);
+    index.store(tail, Ordering::Release);
 }

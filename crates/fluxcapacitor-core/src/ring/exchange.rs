@@ -3,68 +3,87 @@
 //! Where [`RxRing::recycle`](super::RxRing::recycle) and [`forward`](super::RxRing::forward) know before what
 //! becomes of all packets, here it is decided packet by packet; and one that nothing is decided on goes back
 //! to the fill ring in the same step. Rings are checked and cut once a batch.
+//!
+//! # Safety
+//! Owns `[slot-each]`: an exchange lends no more packets than each of its ways had slots when it began. A packet
+//! that was lent takes one slot, of one of them, and ends there.
+#![allow(unsafe_code)]
 
 mod peek;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::sync::Arc;
 use std::{fmt, mem};
 
-use super::consumer::Released;
-use super::producer::Written;
-use super::{Descriptor, Slot};
-use crate::sync::AtomicU64;
-use crate::umem::{Frame, FramePool, Frames, Holder, Loan, Segment, UmemId};
+use super::consumer::Release;
+use super::outbox::{Outbox, TxSlots};
+use super::slots::Rest;
+use super::way::Way;
+use super::{ConsumerRing, Descriptor, Slot};
+use crate::umem::{
+    About, Frames, Holder, Home, Loan, Origin, Parcel, Segment, SharedFrameState, UmemRegion,
+};
 
 /// A batch of received packets, each of which is lent once, and goes back to the fill ring unless it is
 /// taken elsewhere.
 ///
-/// Packets that were never lent stay in the rx ring. Slots of the rx ring are given back, and what
-/// was posted is in the fill ring (to be published), when it is dropped.
+/// Packets that were never lent stay in the rx ring, and so do those behind a descriptor that is rejected. Slots
+/// of the rx ring are given back, and what was posted or sent is in its ring (to be published), when it ends.
 #[must_use = "packets that are not taken out of it stay in the ring"]
 pub struct Exchange<'r> {
-    umem: Frames<'r>,
-    base_mask: u64,
+    umem: &'r UmemRegion,
+    /// No more packets than each of the ways has slots.
     cells: &'r [<Descriptor as Slot>::Cell],
-    /// How many of `cells` were lent, or are about to be by an iterator.
-    next: Cell<usize>,
+    /// How many of them have not been lent; all of them are, while they are with a [`Lending`].
+    left: Cell<usize>,
     received: Holder,
+    /// Descriptors that were rejected, and how many lie behind the one that has ended the batch.
     rejected: Cell<u64>,
-    vacant: &'r [AtomicU64],
-    /// How many of `vacant` are filled.
-    filled: Cell<usize>,
-    posted: Holder,
-    /// For frames that the fill ring has no slot for.
-    spare: &'r RefCell<FramePool>,
-    rejected_before: &'r mut u64,
-    released: Released<'r, Descriptor>,
-    written: Written<'r>,
+    behind: Cell<usize>,
+    /// Bytes of packets that came to an end, but for those in outboxes, less those by which packets have grown.
+    bytes: Cell<u64>,
+    base_mask: u64,
+    /// Back to be received into.
+    back: Way<'r, u64>,
+    /// Back where they came from.
+    own: TxSlots<'r>,
+    others: &'r [Option<Outbox<'r>>],
+    rejected_before: &'r Cell<u64>,
+    release: Release<'r>,
 }
 
 impl<'r> Exchange<'r> {
-    #[inline]
+    /// Of as many packets as `back`, `own` and `others` each have slots for, out of `from`, which cuts the rx ring.
+    /// All are of the UMEM `umem`, and nobody else writes to their slots.
+    #[inline(always)]
     pub(super) fn new(
-        umem: Frames<'r>,
-        (cells, released): (&'r [<Descriptor as Slot>::Cell], Released<'r, Descriptor>),
-        (vacant, written): (&'r [AtomicU64], Written<'r>),
-        [received, posted]: [Holder; 2],
-        spare: &'r RefCell<FramePool>,
+        (umem, received): (&'r UmemRegion, Holder),
+        (back, slots): (Way<'r, u64>, usize),
+        (own, own_slots): (TxSlots<'r>, usize),
+        others: &'r [Option<Outbox<'r>>],
+        from: &'r mut ConsumerRing<Descriptor>,
         rejected_before: &'r mut u64,
     ) -> Self {
-        let (next, rejected, filled) = (Cell::new(0), Cell::new(0), Cell::new(0));
+        let mut slots = slots.min(own_slots);
+        for outbox in others.iter().flatten() {
+            slots = slots.min(outbox.room());
+        }
+        // Of slots that a ring of u32 indices was cut to.
+        let (cells, release) = from.run_by_hand(slots as u32);
         Self {
             umem,
-            base_mask: umem.base_mask(),
             cells,
-            next,
+            left: Cell::new(cells.len()),
             received,
-            rejected,
-            vacant,
-            filled,
-            posted,
-            spare,
-            rejected_before,
-            released,
-            written,
+            rejected: Cell::new(0),
+            behind: Cell::new(0),
+            bytes: Cell::new(0),
+            base_mask: umem.frames().base_mask(),
+            back,
+            own,
+            others,
+            rejected_before: Cell::from_mut(rejected_before),
+            release,
         }
     }
 
@@ -72,16 +91,23 @@ impl<'r> Exchange<'r> {
     /// can be lent later.
     #[inline]
     pub fn lend(&self) -> Lending<'_> {
-        let rest = &self.cells[self.next.get()..];
-        self.next.set(self.cells.len());
-        let Self { umem, received, .. } = *self;
-        Lending { exchange: self, umem, received, rest: rest.iter() }
+        let (umem, received, home) = (self.umem.frames(), self.received, self.back.holder);
+        let queued = self.own.holder();
+        let next = self.cells.len() - self.left.take();
+        Lending {
+            exchange: self,
+            umem,
+            received,
+            home,
+            queued,
+            rest: Rest::new(&self.cells[next..]),
+        }
     }
 
     /// How many packets have not been lent yet, at most: what is rejected counts until it is seen.
     #[inline]
     pub fn len(&self) -> usize {
-        self.cells.len() - self.next.get()
+        self.left.get()
     }
 
     /// Whether all packets have been lent.
@@ -94,48 +120,56 @@ impl<'r> Exchange<'r> {
     #[inline]
     pub fn taken(&self) -> (u64, u64) {
         let rejected = self.rejected.get();
-        (self.next.get() as u64 - rejected, rejected)
+        (self.seen() as u64 - rejected, rejected)
     }
 
-    /// How many frames went back to the fill ring.
+    /// Bytes of the packets that were lent, as they came in, once each has come to an end: was sent, taken or
+    /// dropped. But for those in the other outboxes.
     #[inline]
-    pub fn posted(&self) -> usize {
-        self.filled.get()
+    pub fn bytes(&self) -> u64 {
+        self.bytes.get().wrapping_add(self.own.bytes())
     }
 
-    /// Posts the frame of a loan again.
+    /// How many frames went back to be received into.
     #[inline]
-    fn recycle(&self, loan: Loan<'_>) {
-        let filled = self.filled.get();
-        match self.vacant.get(filled) {
-            Some(cell) => {
-                (loan.addr() & self.base_mask).store(cell);
-                loan.repay(self.posted);
-                self.filled.set(filled + 1);
-            }
-            None => self.put_aside(self.umem.frame(loan)),
-        }
+    pub fn recycled(&self) -> usize {
+        self.back.slots.written()
     }
 
-    /// The fill ring ends here in memory, or is full: a kernel shows a packet before it frees the slot.
-    #[cold]
-    #[inline(never)]
-    fn put_aside(&self, frame: Frame) {
-        let _same_umem = self.spare.borrow_mut().give(frame);
+    /// How many packets went back where they came from.
+    #[inline]
+    pub fn sent_back(&self) -> u64 {
+        self.own.count()
+    }
+
+    /// The other outboxes.
+    #[inline]
+    pub fn others(&self) -> &'r [Option<Outbox<'r>>] {
+        self.others
+    }
+
+    /// Slots that are done with.
+    #[inline]
+    fn seen(&self) -> usize {
+        self.cells.len() - self.left.get() - self.behind.get()
+    }
+
+    #[inline]
+    fn count(&self, bytes: u64) {
+        self.bytes.set(self.bytes.get().wrapping_add(bytes));
     }
 }
 
 impl Drop for Exchange<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        // Both are at most what the ring of u32 indices was cut to.
-        self.released.count = self.next.get() as u32;
-        self.written.count = self.filled.get() as u32;
-        *self.rejected_before += self.rejected.get();
+        // Of slots that a ring of u32 indices was cut to.
+        self.release.release(self.seen() as u32);
     }
 }
 
-/// Lends the packets of an [`Exchange`] in the order of their arrival.
+/// Lends the packets of an [`Exchange`] in the order of their arrival. It ends behind a descriptor that is rejected:
+/// what is behind that comes with the next exchange.
 #[derive(Debug)]
 #[must_use = "it lends nothing unless it is asked"]
 pub struct Lending<'x> {
@@ -143,7 +177,9 @@ pub struct Lending<'x> {
     // As in the exchange, where a loop over packets would read them again for each.
     umem: Frames<'x>,
     received: Holder,
-    rest: std::slice::Iter<'x, <Descriptor as Slot>::Cell>,
+    home: Holder,
+    queued: Holder,
+    rest: Rest<'x, Descriptor>,
 }
 
 impl<'x> Iterator for Lending<'x> {
@@ -151,14 +187,19 @@ impl<'x> Iterator for Lending<'x> {
 
     #[inline]
     fn next(&mut self) -> Option<Lent<'x>> {
-        let exchange = self.exchange;
-        loop {
-            let descriptor = Descriptor::load(self.rest.next()?);
-            match self.umem.claim(descriptor.addr, descriptor.extent(), self.received) {
-                Some(claim) => return Some(Lent { loan: claim.into_loan(), exchange }),
-                None => exchange.rejected.set(exchange.rejected.get() + 1),
-            }
-        }
+        let Self { exchange, home, queued, .. } = *self;
+        let left = self.rest.len();
+        let descriptor = self.rest.next()?;
+        let claim = self.umem.claim(descriptor.addr, descriptor.extent(), self.received);
+        let Some(claim) = claim else {
+            // A loop that went on here would be longer for every packet.
+            exchange.rejected.set(exchange.rejected.get() + 1);
+            exchange.rejected_before.set(exchange.rejected_before.get() + 1);
+            exchange.behind.set(left - 1);
+            self.rest.skip();
+            return None;
+        };
+        Some(Lent { loan: claim.into_loan(), home, queued, exchange })
     }
 
     #[inline]
@@ -170,16 +211,22 @@ impl<'x> Iterator for Lending<'x> {
 impl Drop for Lending<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.exchange.next.set(self.exchange.next.get() - self.rest.len());
+        let left = self.rest.len();
+        if left > 0 {
+            self.exchange.left.set(left);
+        }
     }
 }
 
 /// A received packet, lent: the right to its frame until it is taken elsewhere or dropped.
 ///
-/// Dropped, its frame is posted to the fill ring again. Forgotten, it is lost.
-#[must_use = "dropped, it goes back to the fill ring"]
+/// Dropped, its frame goes back to be received into. Forgotten, it is lost.
+#[must_use = "dropped, it goes back to be received into"]
 pub struct Lent<'x> {
     loan: Loan<'x>,
+    // As in the exchange, which a loop over packets would read again for each.
+    home: Holder,
+    queued: Holder,
     exchange: &'x Exchange<'x>,
 }
 
@@ -187,13 +234,13 @@ impl<'x> Lent<'x> {
     /// Its bytes.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
-        self.exchange.umem.bytes(&self.loan)
+        self.loan.bytes()
     }
 
     /// Its bytes, to write.
     #[inline]
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        self.exchange.umem.bytes_mut(&mut self.loan)
+        self.loan.bytes_mut()
     }
 
     /// Length in bytes.
@@ -211,38 +258,67 @@ impl<'x> Lent<'x> {
     /// Bytes of its frame in front of it, and behind it.
     #[inline]
     pub fn room(&self) -> (u32, u32) {
-        self.exchange.umem.room(&self.loan)
+        self.exchange.umem.frames().room(&self.loan)
     }
 
     /// Moves its start by `head` and its end by `tail` bytes, if it stays within its frame; says whether it did.
     #[inline]
     pub fn adjust(&mut self, head: i64, tail: i64) -> bool {
-        self.exchange.umem.adjust(&mut self.loan, head, tail)
+        let before = u64::from(self.len());
+        let adjusted = self.exchange.umem.frames().adjust(&mut self.loan, head, tail);
+        // By as much as it is longer at its end than it came in, the end counts too much.
+        self.exchange.count(before.wrapping_sub(u64::from(self.len())));
+        adjusted
+    }
+
+    /// Puts it into the outbox by which it goes back where it came from; says whether it did, and drops one without
+    /// bytes.
+    #[inline]
+    pub fn send_back(self) -> bool {
+        let queued = self.queued;
+        // SAFETY: [slot-each]: it is one of the exchange.
+        unsafe { self.exchange.own.put(self, queued) }
+    }
+
+    /// Puts it into one of the other outboxes, by its number; says whether it did, and drops one without bytes, or
+    /// if there is no such outbox.
+    #[inline]
+    pub fn send(self, other: usize) -> bool {
+        match self.exchange.others.get(other) {
+            // SAFETY: [slot-each]: it is one of the exchange.
+            Some(Some(Outbox { slots, .. })) => unsafe { slots.put(self, slots.holder()) },
+            _ => false,
+        }
     }
 
     /// Takes it for good; its frame does not go back by itself.
     #[inline]
     pub fn into_segment(self) -> Segment {
-        let umem = self.exchange.umem;
+        let umem = self.exchange.umem.frames();
+        self.exchange.count(u64::from(self.len()));
         umem.segment(self.take())
     }
 
-    /// The UMEM of its frame.
+    /// Takes it for good; its frame goes home to the receiving half by `shared`, if that is of the same UMEM. If it is
+    /// not, the frame is lost when the packet is dropped.
     #[inline]
-    pub(super) fn umem(&self) -> UmemId {
-        self.exchange.umem.id()
+    pub fn into_parcel(self, shared: &Arc<SharedFrameState>, origin: Origin) -> Parcel {
+        let umem = self.exchange.umem;
+        if shared.umem().id() != umem.id() {
+            return self.into_parcel(&SharedFrameState::new(umem), origin);
+        }
+        self.exchange.count(u64::from(self.len()));
+        // SAFETY: [held]: by this one, of the same UMEM.
+        unsafe { self.take().into_parcel(&mut shared.hold(1, About::new(origin, Home::Rx))) }
     }
 
-    /// As it stands in the tx ring.
+    /// Gives the frame to somebody: writes that down, and says what to write into the slot.
     #[inline]
-    pub(super) fn descriptor(&self) -> Descriptor {
-        Descriptor { addr: self.loan.addr(), len: self.loan.len(), options: 0 }
-    }
-
-    /// The frame goes elsewhere: writes that down.
-    #[inline]
-    pub(super) fn lend(self, to: Holder) {
-        self.take().repay(to);
+    pub(super) fn give(self, to: Holder) -> Descriptor {
+        let loan = self.take();
+        let descriptor = Descriptor { addr: loan.addr(), len: loan.len(), options: 0 };
+        loan.repay(to);
+        descriptor
     }
 
     /// `[one-token]`: of the two, one is handed out and the other forgotten.
@@ -257,8 +333,13 @@ impl<'x> Lent<'x> {
 impl Drop for Lent<'_> {
     #[inline]
     fn drop(&mut self) {
+        let exchange = self.exchange;
+        exchange.count(u64::from(self.loan.len()));
+        let base = self.loan.addr() & exchange.base_mask;
         // [one-token]: what is left behind here is not looked at any more.
-        self.exchange.recycle(self.loan.hand_over());
+        self.loan.hand_over().repay(self.home);
+        // SAFETY: [slot-each]: there is one for the packet, which ends here.
+        unsafe { exchange.back.slots.write(base) };
     }
 }
 
@@ -266,7 +347,7 @@ impl fmt::Debug for Exchange<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchange")
             .field("len", &self.len())
-            .field("posted", &self.posted())
+            .field("recycled", &self.recycled())
             .finish_non_exhaustive()
     }
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use super::aside::Aside;
 use super::push::at_most;
-use super::{ProducerRing, PushError, RingCorrupt};
+use super::way::Way;
+use super::{ProducerRing, PushError, RingCorrupt, Slot};
 use crate::error::{Error, Result};
-use crate::umem::{Frame, FramePool, Holder, Lane, Place, UmemId};
+use crate::sync::Ordering::Relaxed;
+use crate::umem::{Frame, FramePool, Holder, Home, Lane, Place, SharedFrameState, UmemId};
 
 /// Frames on their way to the kernel, to be filled with received packets.
 ///
@@ -46,12 +49,15 @@ pub struct FillRing {
     // The memory goes before the lane is closed: fields drop in this order.
     ring: ProducerRing<u64>,
     posted: Holder,
+    /// Frames out of an exchange that there was no room for: a kernel shows a packet before it frees the slot of
+    /// its frame.
+    aside: Aside<u64>,
     lane: Arc<Lane>,
 }
 
 impl FillRing {
     pub(super) fn new(ring: ProducerRing<u64>, lane: Arc<Lane>) -> Self {
-        Self { ring, posted: lane.holder(Place::Posted), lane }
+        Self { ring, posted: lane.holder(Place::Posted), aside: Aside::new(), lane }
     }
 
     /// Pushes one frame; the kernel sees it after [`FillRing::publish`].
@@ -122,6 +128,89 @@ impl FillRing {
         }
     }
 
+    /// Pushes up to `max` frames that have come home, as far as there is room, and says how many. The rest goes into
+    /// `pool`.
+    ///
+    /// # Errors
+    /// [`Error::Ring`] if the ring is corrupt; [`Error::Foreign`] if the way home or the pool is of another UMEM.
+    /// The frames are where they were.
+    #[inline]
+    pub fn take_home(
+        &mut self,
+        shared: &SharedFrameState,
+        home: Home,
+        pool: &mut FramePool,
+        max: u32,
+    ) -> Result<u32> {
+        let umem = self.lane.umem();
+        if shared.umem().id() != umem.id() || pool.umem().id() != umem.id() {
+            return Err(Error::Foreign);
+        }
+        if shared.is_empty(home) {
+            return Ok(0);
+        }
+        // A corrupt ring shows here.
+        let count = self.ring.room(max)?.min(max);
+        let (umem, posted) = (umem.frames(), self.posted);
+        let (below, mut next) = shared.take_chain(home);
+        let below = below.get(..umem.count()).unwrap_or_default();
+        let mut left = count;
+        // Round the end of the ring it takes two runs.
+        while left > 0 {
+            let (cells, mut written) = self.ring.run(left);
+            for cell in cells {
+                // None below the lowest.
+                let Some(link) = below.get(next as usize) else { break };
+                // [one-token]: it was a link of the chain, and the ledger stands for it now.
+                umem.lend_index(next, posted).store(cell);
+                next = link.load(Relaxed);
+                written.count += 1;
+            }
+            left -= written.count;
+            if written.count < cells.len() as u32 {
+                break;
+            }
+        }
+        let _same_umem = pool.give_all(shared.rest(home, next));
+        Ok(count - left)
+    }
+
+    /// Has exchanges of up to `most` packets put all of their frames aside, if they must; 64 at first.
+    pub fn reserve_aside(&mut self, most: u32) {
+        self.aside.reserve(most);
+    }
+
+    /// Gives frames of an exchange that there was no room for to a pool, and says how many those were.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] if the pool is of another UMEM; they are where they were.
+    #[inline]
+    pub fn give_aside(&mut self, pool: &mut FramePool) -> Result<u32> {
+        if self.aside.is_empty() { Ok(0) } else { self.give_each_aside(pool) }
+    }
+
+    #[cold]
+    fn give_each_aside(&mut self, pool: &mut FramePool) -> Result<u32> {
+        let umem = self.lane.umem();
+        if pool.umem().id() != umem.id() {
+            return Err(Error::Foreign);
+        }
+        let mut given = 0;
+        // `[one-token]`: what was put aside are tokens.
+        while let Some(addr) = self.aside.pop() {
+            let _same_umem = pool.give(umem.frames().frame_at(addr));
+            given += 1;
+        }
+        Ok(given)
+    }
+
+    /// A way into it for up to `max` frames, where it has `room`; aside, if that is less. And for how many.
+    #[inline(always)]
+    pub(super) fn way(&mut self, room: u32, max: u32) -> (Way<'_, u64>, usize) {
+        let Self { ring, aside, posted, .. } = self;
+        Way::new(ring, aside, *posted, (room, 1, max))
+    }
+
     /// The cursor, for addresses whose frames have been written down.
     #[inline]
     pub(super) fn cursor(&mut self) -> &mut ProducerRing<u64> {
@@ -160,6 +249,21 @@ impl FillRing {
     #[inline]
     pub fn room(&mut self) -> Result<u32, RingCorrupt> {
         self.ring.room(u32::MAX)
+    }
+
+    /// How many frames fit; looks at the kernel's index only when fewer than `want` are known to.
+    ///
+    /// # Errors
+    /// As [`FillRing::room`].
+    #[inline]
+    pub fn room_for(&mut self, want: u32) -> Result<u32, RingCorrupt> {
+        self.ring.room(want)
+    }
+
+    /// How many frames were pushed and not published.
+    #[inline]
+    pub const fn unpublished(&self) -> u32 {
+        self.ring.unpublished()
     }
 
     /// Whether the kernel sleeps and wants to be woken to take frames. Publish first, then ask.

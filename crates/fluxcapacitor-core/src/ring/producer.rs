@@ -21,8 +21,8 @@ pub struct ProducerRing<T: Slot> {
     head: u32,
     /// Our index as the peer sees it.
     published: u32,
-    /// The peer's index, as last seen: the first slot that it has not taken.
-    tail_seen: u32,
+    /// How far we may write, as last seen: the peer's index, and once round the ring.
+    limit: u32,
     corrupt: bool,
 }
 
@@ -30,7 +30,7 @@ impl<T: Slot> ProducerRing<T> {
     pub(super) fn new(memory: RingMemory<T>) -> Self {
         let head = memory.producer().load(Relaxed);
         let size = memory.cells().len() as u32;
-        Self { memory, size, head, published: head, tail_seen: head, corrupt: false }
+        Self { memory, size, head, published: head, limit: head.wrapping_add(size), corrupt: false }
     }
 
     /// Number of slots.
@@ -45,8 +45,14 @@ impl<T: Slot> ProducerRing<T> {
     /// [`RingCorrupt`] if the peer's index is out of its window, now or ever before.
     #[inline]
     pub fn room(&mut self, want: u32) -> Result<u32, RingCorrupt> {
-        let known = self.size - self.head.wrapping_sub(self.tail_seen);
+        let known = self.limit.wrapping_sub(self.head);
         if known >= want { Ok(known) } else { self.look() }
+    }
+
+    /// Whether there is room for one more; none in a corrupt ring.
+    #[inline]
+    pub(super) fn has_room(&mut self) -> bool {
+        self.limit != self.head || self.look().is_ok_and(|room| room > 0)
     }
 
     /// Writes what `next` makes, up to `max` values, until it makes no more or the ring is full; says
@@ -86,6 +92,23 @@ impl<T: Slot> ProducerRing<T> {
         (cells, Written { count: 0, head: &mut self.head })
     }
 
+    /// As [`ProducerRing::run`], with the index to count on by hand.
+    #[inline]
+    pub(super) fn run_by_hand(&mut self, count: u32) -> (&[T::Cell], &mut u32) {
+        (run(self.memory.cells(), self.head, count), &mut self.head)
+    }
+
+    /// Writes one value. There is [room](ProducerRing::has_room).
+    #[inline]
+    pub(super) fn write(&mut self, value: T) {
+        let cells = self.memory.cells();
+        // A ring has a power of two of slots: this is within them.
+        if let Some(cell) = cells.get((self.head & (self.size - 1)) as usize) {
+            value.store(cell);
+            self.head = self.head.wrapping_add(1);
+        }
+    }
+
     /// Writes one value; gives it back if the ring is full.
     ///
     /// # Errors
@@ -106,6 +129,12 @@ impl<T: Slot> ProducerRing<T> {
             // sees the slots as we wrote them.
             self.memory.producer().store(self.head, Release);
         }
+    }
+
+    /// How many values are written and not published.
+    #[inline]
+    pub const fn unpublished(&self) -> u32 {
+        self.head.wrapping_sub(self.published)
     }
 
     /// Whether the peer sleeps and wants a system call. Publish first, then ask.
@@ -141,10 +170,10 @@ impl<T: Slot> ProducerRing<T> {
         if self.corrupt || used > self.size {
             self.corrupt = true;
             // Known room: none, so that every later call looks, and fails, again.
-            self.tail_seen = self.head.wrapping_sub(self.size);
+            self.limit = self.head;
             return Err(RingCorrupt { ours: self.head, theirs: tail, size: self.size });
         }
-        self.tail_seen = tail;
+        self.limit = tail.wrapping_add(self.size);
         Ok(self.size - used)
     }
 }

@@ -1,14 +1,18 @@
 //! The rx ring: packets received.
 
-use std::cell::RefCell;
+mod parcels;
+
+use std::mem;
 use std::sync::Arc;
 
 use super::consumer::Taken;
 use super::transfer::{Step, transfer};
 use super::whole::{Reassembly, WholePackets};
-use super::{ConsumerRing, Descriptor, Exchange, FillRing, RingCorrupt, TxRing, XDP_PKT_CONTD};
+use super::{
+    ConsumerRing, Descriptor, Exchange, FillRing, Outbox, RingCorrupt, TxRing, XDP_PKT_CONTD,
+};
 use crate::error::{Error, Result};
-use crate::umem::{Chain, FramePool, Frames, Holder, Lane, Segment};
+use crate::umem::{Chain, Frames, Holder, Lane, Segment};
 
 /// Packets that the kernel has received.
 ///
@@ -66,7 +70,7 @@ impl RxRing {
     /// [`RingCorrupt`] if the kernel's index is out of its window.
     #[inline]
     pub fn receive_whole(&mut self, max: u32) -> Result<WholePackets<'_>, RingCorrupt> {
-        if std::mem::take(&mut self.whole.awaits_end) {
+        if mem::take(&mut self.whole.awaits_end) {
             self.ring.look()?;
         } else {
             self.ring.ready()?;
@@ -82,7 +86,7 @@ impl RxRing {
     /// Frames that are not asked for are the closed lane's when the ring is dropped.
     #[inline]
     pub fn salvage(&mut self) -> Chain {
-        std::mem::take(&mut self.whole.salvage)
+        mem::take(&mut self.whole.salvage)
     }
 
     /// How many segments a whole packet may have; 1 unless the socket takes packets of several.
@@ -128,31 +132,50 @@ impl RxRing {
         Ok(moved?)
     }
 
-    /// Lends up to `max` packets to whoever decides on each; those that nothing is decided on go back to
-    /// `fill`, or to `spare` where that has no slot.
+    /// Lends up to `max` packets to `decide`, which does so for each, and may look at `others` meanwhile: they go into `tx`, by which they go back where
+    /// they came from, or into one of `others`; those that nothing is decided on go back to `fill`. None if
+    /// nothing was received.
     ///
-    /// Holds fewer where the ring ends in memory.
+    /// Lends fewer where one of the rings ends in memory, or few have room. Where there is none, frames go
+    /// aside: see [`FillRing::give_aside`] and [`TxRing::waiting`].
     ///
     /// # Errors
-    /// [`Error::Ring`] if a ring is corrupt; [`Error::Invalid`] if `fill` is not of the same lane, and
-    /// [`Error::Foreign`] if `spare` is of another UMEM.
-    #[inline]
-    pub fn exchange<'r>(
-        &'r mut self,
-        fill: &'r mut FillRing,
-        spare: &'r RefCell<FramePool>,
+    /// [`Error::Ring`] if a ring is corrupt; [`Error::Invalid`] if `fill` or `tx` is not of the same lane, and
+    /// [`Error::Foreign`] if one of `others` is of another UMEM.
+    #[inline(always)]
+    pub fn exchange<T>(
+        &mut self,
+        fill: &mut FillRing,
+        tx: &mut TxRing,
+        others: &mut [Option<Outbox<'_>>],
         max: u32,
-    ) -> Result<Exchange<'r>> {
+        decide: impl FnOnce(&Exchange<'_>, &[Option<Outbox<'_>>]) -> T,
+    ) -> Result<Option<T>> {
+        let count = self.ring.ready()?.min(max);
+        if count == 0 {
+            return Ok(None);
+        }
         self.check(fill)?;
-        let umem = self.lane.umem().frames();
-        if spare.borrow().umem().id() != umem.id() {
+        if !tx.is_of(&self.lane) {
+            return Err(of_another_lane("tx ring"));
+        }
+        let umem = self.lane.umem();
+        if others.iter().flatten().any(|outbox| outbox.umem() != umem.id()) {
             return Err(Error::Foreign);
         }
-        let holders = [self.received, fill.holder_of(umem.id())?];
-        let count = self.ring.ready()?.min(max);
-        let room = fill.cursor().room(count)?.min(count);
-        let (cells, vacant) = (self.ring.run(count), fill.cursor().run(room));
-        Ok(Exchange::new(umem, cells, vacant, holders, spare, &mut self.rejected))
+        let others = &*others;
+        // Apart from what can fail: that is large, too.
+        let (back, own) = (fill.room_for(count)?, tx.cursor().room(count)?);
+        // Made where it stays: it is large.
+        let exchange = Exchange::new(
+            (umem, self.received),
+            fill.way(back, count),
+            tx.open(own, count),
+            others,
+            &mut self.ring,
+            &mut self.rejected,
+        );
+        Ok(Some(decide(&exchange, others)))
     }
 
     /// Lends up to `max` packets to `edit`, pushes each to `tx` as it is then, and says how many. The
@@ -193,8 +216,22 @@ impl RxRing {
         if fill.is_of(&self.lane) {
             return Ok(());
         }
-        let why = "packets go back where they came from";
-        Err(Error::invalid("fill ring", "of another lane", why))
+        Err(of_another_lane("fill ring"))
+    }
+
+    /// How many packets are known to wait; looks for more only when there are none.
+    ///
+    /// # Errors
+    /// As [`RxRing::receive`].
+    #[inline]
+    pub fn ready(&mut self) -> Result<u32, RingCorrupt> {
+        self.ring.ready()
+    }
+
+    /// How many packets are known to wait, without a look.
+    #[inline]
+    pub fn known(&self) -> u32 {
+        self.ring.known()
     }
 
     /// Receives one packet.
@@ -224,6 +261,11 @@ impl RxRing {
     pub fn size(&self) -> u32 {
         self.ring.size()
     }
+}
+
+#[cold]
+fn of_another_lane(ring: &'static str) -> Error {
+    Error::invalid(ring, "of another lane", "packets go back where they came from")
 }
 
 impl Drop for RxRing {

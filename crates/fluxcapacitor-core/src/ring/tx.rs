@@ -1,12 +1,15 @@
 //! The tx ring: packets to send.
 
+mod lent;
+mod parcels;
+
 use std::sync::Arc;
 
-use super::producer::Written;
+use super::aside::Aside;
 use super::push::at_most;
-use super::{Descriptor, Lent, ProducerRing, PushError, RingCorrupt, Slot, XDP_PKT_CONTD};
+use super::{Descriptor, ProducerRing, PushError, RingCorrupt, XDP_PKT_CONTD};
 use crate::error::{Error, Result};
-use crate::umem::{Chain, Holder, Lane, Place, Segment, UmemId};
+use crate::umem::{Chain, Holder, Lane, Owed, Place, Segment, UmemId};
 
 /// Packets on their way to the wire.
 ///
@@ -44,12 +47,33 @@ pub struct TxRing {
     ring: ProducerRing<Descriptor>,
     queued: Holder,
     segments_max: u32,
+    /// Packets out of an exchange that there was no room for, or that were held back.
+    waiting: Aside<Descriptor>,
+    /// Whether all packets out of an exchange are to wait.
+    held_back: bool,
+    /// Bytes of packets out of an exchange, or that know their way home.
+    bytes: u64,
+    /// How many segments more than packets of the latter were pushed.
+    further: u32,
+    /// What packets that were pushed have held.
+    owed: Owed,
     lane: Arc<Lane>,
 }
 
 impl TxRing {
     pub(super) fn new(ring: ProducerRing<Descriptor>, lane: Arc<Lane>) -> Self {
-        Self { ring, queued: lane.holder(Place::Queued), segments_max: 1, lane }
+        let (queued, waiting) = (lane.holder(Place::Queued), Aside::new());
+        Self {
+            ring,
+            queued,
+            segments_max: 1,
+            waiting,
+            held_back: false,
+            bytes: 0,
+            further: 0,
+            owed: Owed::default(),
+            lane,
+        }
     }
 
     pub(super) fn set_segments_max(&mut self, most: u32) {
@@ -106,26 +130,16 @@ impl TxRing {
         }
     }
 
-    /// A slot for a packet that was lent; the kernel sees it after [`TxRing::publish`].
-    ///
-    /// # Errors
-    /// [`PushError`], with nothing: the packet is where it was.
+    /// How many packets were pushed and not published.
     #[inline]
-    pub fn slot_for(&mut self, lent: &Lent<'_>) -> Result<TxSlot<'_>, PushError<()>> {
-        if lent.umem() != self.lane.umem().id() {
-            return Err(PushError::Foreign(()));
-        }
-        if lent.is_empty() {
-            return Err(PushError::Empty(()));
-        }
-        match self.ring.room(1) {
-            Ok(0) => return Err(PushError::Full(())),
-            Ok(_) => {}
-            Err(corrupt) => return Err(PushError::Corrupt((), corrupt)),
-        }
-        let (cells, written) = self.ring.run(1);
-        let cell = cells.first().ok_or(PushError::Full(()))?;
-        Ok(TxSlot { cell, written, queued: self.queued, umem: self.lane.umem().id() })
+    pub const fn unpublished(&self) -> u32 {
+        self.ring.unpublished()
+    }
+
+    /// Whether it is one of the rings of `lane`.
+    #[inline]
+    pub(super) fn is_of(&self, lane: &Arc<Lane>) -> bool {
+        Arc::ptr_eq(&self.lane, lane)
     }
 
     /// Pushes a packet of one or more segments, whole or not at all; the kernel sees it after
@@ -258,27 +272,5 @@ impl TxRing {
     #[inline]
     pub fn size(&self) -> u32 {
         self.ring.size()
-    }
-}
-
-/// A slot of the [`TxRing`], for a packet that could be sent when it was asked for.
-#[derive(Debug)]
-#[must_use = "nothing is in it yet"]
-pub struct TxSlot<'r> {
-    cell: &'r <Descriptor as Slot>::Cell,
-    written: Written<'r>,
-    queued: Holder,
-    umem: UmemId,
-}
-
-impl TxSlot<'_> {
-    /// Puts the packet into it that it was asked for. Another that cannot be sent is dropped.
-    #[inline]
-    pub fn put(mut self, lent: Lent<'_>) {
-        if lent.umem() == self.umem && !lent.is_empty() {
-            lent.descriptor().store(self.cell);
-            lent.lend(self.queued);
-            self.written.count = 1;
-        }
     }
 }

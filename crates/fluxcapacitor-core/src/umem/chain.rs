@@ -63,7 +63,7 @@ pub struct NoChain(pub Segment);
 
 /// Where a segment lies, in plain numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) index: u32,
     pub(super) start: u32,
     pub(super) len: u32,
@@ -187,7 +187,23 @@ impl Links {
     fn set_behind(&self, index: u32, place: Place) {
         self.0[index as usize].store(place.pack(), Relaxed);
     }
+
+    /// What follows the frame `index` of a packet that was [sealed](Links::end_behind).
+    fn next(&self, index: u32) -> Option<Place> {
+        match self.0[index as usize].load(Relaxed) {
+            END => None,
+            word => Some(Place::unpack(word)),
+        }
+    }
+
+    /// Writes down that nothing follows the frame `index`.
+    fn end_behind(&self, index: u32) {
+        self.0[index as usize].store(END, Relaxed);
+    }
 }
+
+/// Nothing follows: of no place, for no offset is that large.
+const END: u64 = u64::MAX;
 
 impl UmemRegion {
     /// Adds a segment to the end of a packet.
@@ -216,6 +232,32 @@ impl UmemRegion {
             len,
         };
         Ok(())
+    }
+
+    /// Ends a chain of this region, whose tokens go to whoever has its first place. Where a packet of several segments
+    /// ends is written down.
+    #[inline]
+    pub(super) fn seal(&self, chain: Chain) {
+        if chain.segments > 1 {
+            self.links().end_behind(chain.last);
+        }
+    }
+
+    /// How many segments there are behind the first of a packet that was sealed with several, and their bytes.
+    pub(super) fn sealed(&self, first: Place) -> (u32, u32) {
+        let next = |place: &Place| self.links().next(place.index);
+        let rest = std::iter::successors(next(&first), next);
+        rest.fold((0, 0), |(segments, len), place| (segments + 1, len + place.len))
+    }
+
+    /// The chain that was sealed, of `segments` segments and `len` bytes. `[one-token]`: the token of whoever has the
+    /// first place ends here.
+    pub(super) fn unseal(&self, first: Place, segments: u32, len: u32) -> Chain {
+        let mut last = first.index;
+        for _ in 1..segments {
+            last = self.links().behind(last).index;
+        }
+        Chain { first: Some(first.into_segment(self.id())), last, segments, len }
     }
 
     /// Takes the first segment off a packet; none if it has none. It says whether the packet goes on.

@@ -11,7 +11,8 @@ use std::ptr::NonNull;
 use std::slice;
 
 use super::ledger::{Entries, Entry, Holder};
-use super::{Frame, Layout, Segment, UmemId, UmemRegion};
+use super::parcel::Holds;
+use super::{Frame, Layout, Parcel, Segment, UmemId, UmemRegion};
 
 /// A UMEM as a batch sees it: what every packet needs, borrowed once.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,12 @@ impl<'u> Frames<'u> {
     #[inline]
     pub(crate) fn id(self) -> UmemId {
         self.id
+    }
+
+    /// How many frames there are: who holds something against it need not be held against the ledger once more.
+    #[inline]
+    pub(crate) fn count(self) -> usize {
+        self.ledger.len()
     }
 
     /// Where in a frame a packet to send begins, and how long it can be.
@@ -63,30 +70,6 @@ impl<'u> Frames<'u> {
         Some(Claim { frames: self, index, addr, len: len as u32, from })
     }
 
-    /// The bytes of a loan.
-    ///
-    /// The loan is one of these frames.
-    #[inline]
-    pub(crate) fn bytes(&self, loan: &Loan<'_>) -> &[u8] {
-        // SAFETY: a loan's address lies within the region that it was claimed in, which is this one.
-        let first = unsafe { self.base.add(loan.addr as usize) };
-        // SAFETY: [one-token]: the loan is the frame's one token and borrowed, so nobody writes there;
-        // [in-chunk]: `len` bytes from `addr` on lie in the frame. The region outlives 'u.
-        unsafe { slice::from_raw_parts(first.as_ptr(), loan.len as usize) }
-    }
-
-    /// The bytes of a loan, to write.
-    ///
-    /// The loan is one of these frames.
-    #[inline]
-    pub(crate) fn bytes_mut<'l>(&'l self, loan: &'l mut Loan<'_>) -> &'l mut [u8] {
-        // SAFETY: a loan's address lies within the region that it was claimed in, which is this one.
-        let first = unsafe { self.base.add(loan.addr as usize) };
-        // SAFETY: [one-token]: the loan is the frame's one token and exclusively borrowed;
-        // [in-chunk]: `len` bytes from `addr` on lie in the frame. The region outlives 'u.
-        unsafe { slice::from_raw_parts_mut(first.as_ptr(), loan.len as usize) }
-    }
-
     /// Bytes of the frame in front of a loan's, and behind them.
     #[inline]
     pub(crate) fn room(&self, loan: &Loan<'_>) -> (u32, u32) {
@@ -102,6 +85,8 @@ impl<'u> Frames<'u> {
         if let Some((start, len)) = adjusted {
             loan.addr = self.base_of(loan.addr) + u64::from(start);
             loan.len = len;
+            // SAFETY: `adjust` has kept the address within the loan's frame, and so within the region.
+            loan.first = unsafe { self.base.add(loan.addr as usize) };
         }
         adjusted.is_some()
     }
@@ -109,20 +94,39 @@ impl<'u> Frames<'u> {
     /// What is left of an address by this is that of its frame's first byte.
     #[inline]
     pub(crate) fn base_mask(self) -> u64 {
-        !u64::from(self.layout.frame_size() - 1)
+        self.layout.base_mask()
     }
 
-    /// Hands the frame of a loan to the user.
+    /// The frame that holds the byte at `addr`. `[one-token]`: only of an address that is a token itself.
     #[inline]
-    pub(crate) fn frame(&self, loan: Loan<'_>) -> Frame {
-        Frame::new(self.layout.index(loan.addr), self.id)
+    pub(crate) fn frame_at(&self, addr: u64) -> Frame {
+        Frame::new(self.layout.index(addr), self.id)
+    }
+
+    /// The frame that holds the byte at `addr`, and `len` bytes from there on. `[one-token]`, `[in-chunk]`: only of
+    /// what is a token itself.
+    #[inline]
+    pub(crate) fn segment_at(&self, addr: u64, len: u32) -> Segment {
+        Segment::new(self.frame_at(addr), self.layout.start(addr), len, false)
     }
 
     /// Hands the frame of a loan to the user, with its bytes.
     #[inline]
     pub(crate) fn segment(&self, loan: Loan<'_>) -> Segment {
-        let (start, len) = (self.layout.start(loan.addr), loan.len);
-        Segment::new(self.frame(loan), start, len, false)
+        self.segment_at(loan.addr, loan.len)
+    }
+
+    /// Writes down that a frame goes to a lane, and gives its address. `[one-token]`: its token ends there.
+    #[inline]
+    pub(crate) fn lend_index(self, index: u32, to: Holder) -> u64 {
+        self.ledger.lend(index as usize, to);
+        self.layout.base(index as usize)
+    }
+
+    /// Writes down that the frame that holds the byte at `addr` goes to a lane. `[one-token]`: its token ends there.
+    #[inline]
+    pub(crate) fn lend_at(self, addr: u64, to: Holder) {
+        self.ledger.lend(self.layout.split(addr).0 as usize, to);
     }
 
     /// Writes down that a frame goes to a lane, and gives its address. The token ends here; from here
@@ -137,18 +141,35 @@ impl<'u> Frames<'u> {
     }
 }
 
-/// A claim without what it was claimed in: three numbers. `[one-token]`: it is the frame's one token,
-/// whoever has it must hold on to the [`Frames`] that it is of, and give it to no other.
+/// A claim without what it was claimed in, and without a way back. `[one-token]`: it is the frame's one
+/// token; whoever has it must hold on to the [`Frames`] that it is of, and give it to no other.
 ///
 /// Dropped, the frame is lost.
 #[derive(Debug)]
 pub(crate) struct Loan<'u> {
     entry: Entry<'u>,
+    first: NonNull<u8>,
     addr: u64,
     len: u32,
 }
 
 impl Loan<'_> {
+    /// The bytes that it was claimed for.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: [one-token]: the loan is the frame's one token and borrowed, so nobody writes there;
+        // [in-chunk]: `len` bytes from `first` on lie in the frame. The region outlives 'u.
+        unsafe { slice::from_raw_parts(self.first.as_ptr(), self.len as usize) }
+    }
+
+    /// The bytes that it was claimed for, to write.
+    #[inline]
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: [one-token]: the loan is the frame's one token and exclusively borrowed;
+        // [in-chunk]: `len` bytes from `first` on lie in the frame. The region outlives 'u.
+        unsafe { slice::from_raw_parts_mut(self.first.as_ptr(), self.len as usize) }
+    }
+
     /// The address of its first byte.
     #[inline]
     pub(crate) const fn addr(&self) -> u64 {
@@ -167,10 +188,20 @@ impl Loan<'_> {
         self.entry.lend(to);
     }
 
+    /// Hands the frame to the user, with a way home.
+    ///
+    /// # Safety
+    /// There is a hold left, of the loan's UMEM.
+    #[inline]
+    pub(crate) unsafe fn into_parcel(self, holds: &mut Holds<'_>) -> Parcel {
+        // SAFETY: [one-token]: the loan ends here; [in-chunk]: as it had it.
+        unsafe { holds.parcel(self.first, self.len) }
+    }
+
     /// The same once more, for a holder whose own copy ends here without being dropped.
     #[inline]
     pub(crate) const fn hand_over(&self) -> Self {
-        Self { entry: self.entry, addr: self.addr, len: self.len }
+        Self { entry: self.entry, first: self.first, addr: self.addr, len: self.len }
     }
 }
 
@@ -190,11 +221,16 @@ impl<'u> Claim<'u> {
     /// The bytes that it was claimed for.
     #[inline]
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: the ledger has an entry for the frame of this address, so it lies within the region.
-        let first = unsafe { self.frames.base.add(self.addr as usize) };
         // SAFETY: [one-token]: the claim is the frame's one token and exclusively borrowed;
         // [in-chunk]: `len` bytes from `addr` on lie in the frame. The region outlives 'u.
-        unsafe { slice::from_raw_parts_mut(first.as_ptr(), self.len as usize) }
+        unsafe { slice::from_raw_parts_mut(self.first().as_ptr(), self.len as usize) }
+    }
+
+    /// Where its bytes begin.
+    #[inline]
+    fn first(&self) -> NonNull<u8> {
+        // SAFETY: the ledger has an entry for the frame of this address, so it lies within the region.
+        unsafe { self.frames.base.add(self.addr as usize) }
     }
 
     /// Takes it out of the batch's hands, in the shape that is cheapest to hold for longer.
@@ -202,7 +238,7 @@ impl<'u> Claim<'u> {
     pub(crate) fn into_loan(self) -> Loan<'u> {
         let claim = ManuallyDrop::new(self);
         let entry = claim.frames.ledger.entry(claim.index);
-        Loan { entry, addr: claim.addr, len: claim.len }
+        Loan { entry, first: claim.first(), addr: claim.addr, len: claim.len }
     }
 
     /// Hands the frame to a lane, and gives its address.
@@ -218,6 +254,23 @@ impl<'u> Claim<'u> {
     pub(crate) fn into_frame(self) -> Frame {
         let claim = ManuallyDrop::new(self);
         Frame::new(claim.index as u32, claim.frames.id)
+    }
+
+    /// Hands the frame to the user, with the bytes that it was claimed for and a way home.
+    ///
+    /// # Safety
+    /// There is a hold left, of the claim's UMEM.
+    #[inline]
+    pub(crate) unsafe fn into_parcel(self, holds: &mut Holds<'_>) -> Parcel {
+        let claim = ManuallyDrop::new(self);
+        // SAFETY: [one-token]: the claim ends here; [in-chunk]: as it had it.
+        unsafe { holds.parcel(claim.first(), claim.len) }
+    }
+
+    /// Hands the frame to whoever writes down that it is on its way home.
+    #[inline]
+    pub(crate) fn into_index(self) -> usize {
+        ManuallyDrop::new(self).index
     }
 
     /// Hands the frame to the user, with the bytes that it was claimed for.

@@ -18,6 +18,8 @@ pub const FRAME_SIZE_MAX: u32 = 4096;
 /// Size, number and headroom of the frames of a UMEM; aligned, a power of two each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
+    /// What is left of an address by this is that of its frame's first byte.
+    base_mask: u64,
     shift: u32,
     frames: u32,
     headroom: u32,
@@ -51,7 +53,8 @@ impl Layout {
                 format!("frames of {frame_size} bytes leave at most {most}"),
             ));
         }
-        Ok(Self { shift: frame_size.trailing_zeros(), frames, headroom })
+        let base_mask = !u64::from(frame_size - 1);
+        Ok(Self { base_mask, shift: frame_size.trailing_zeros(), frames, headroom })
     }
 
     /// Bytes per frame.
@@ -91,6 +94,12 @@ impl Layout {
         (index as u64) << self.shift
     }
 
+    /// What is left of an address by this is that of its frame's first byte.
+    #[inline]
+    pub(crate) const fn base_mask(&self) -> u64 {
+        self.base_mask
+    }
+
     /// The one place where an address from a ring becomes a frame, and the room from there to the end
     /// of the frame, in bytes.
     ///
@@ -98,7 +107,7 @@ impl Layout {
     #[inline]
     pub(crate) const fn split(&self, addr: u64) -> (u64, u32) {
         // Frame size less offset, in one operation less.
-        let room = (addr as u32 | !(self.frame_size() - 1)).wrapping_neg();
+        let room = (addr as u32 | self.base_mask as u32).wrapping_neg();
         (addr >> self.shift, room)
     }
 

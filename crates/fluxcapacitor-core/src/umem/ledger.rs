@@ -90,6 +90,12 @@ impl Entry<'_> {
 }
 
 impl<'l> Entries<'l> {
+    /// One for each frame.
+    #[inline]
+    pub(crate) const fn len(self) -> usize {
+        self.0.len()
+    }
+
     /// The entry of a frame that is with the user.
     #[inline]
     pub(crate) fn entry(self, index: usize) -> Entry<'l> {

@@ -296,6 +296,13 @@ impl UmemRegion {
         Ok(self.byte_at(Place { index: frame.index(), start, len: 0 }))
     }
 
+    /// The byte at `addr`, which is that of a frame of this region.
+    #[inline]
+    pub(super) fn byte_of(&self, addr: u64) -> NonNull<u8> {
+        // SAFETY: a frame's bytes lie within the region.
+        unsafe { self.0.memory.base().add(addr as usize) }
+    }
+
     /// The first byte of a segment of this region, or what was one.
     #[inline]
     pub(super) fn byte_at(&self, place: Place) -> NonNull<u8> {

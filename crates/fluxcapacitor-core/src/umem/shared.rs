@@ -6,9 +6,10 @@
 //! that was read a moment ago can do no harm (no ABA).
 
 use std::fmt;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{Foreign, Frame, FramePool, UmemRegion};
+use super::{Foreign, Frame, FramePool, Layout, UmemRegion};
 use crate::sync::AtomicU32;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 
@@ -32,8 +33,13 @@ pub struct SharedFrameState {
     umem: UmemRegion,
     /// Of each frame that is in a stack, the one below.
     below: Box<[AtomicU32]>,
+    /// Where the UMEM begins, and how long its frames are, as in the UMEM, which is a step further away.
+    base: usize,
+    layout: Layout,
     rx: Stack,
     tx: Stack,
+    /// How many parcels there are, beside the references (`[held]`, in `umem/parcel.rs`).
+    pub(super) held: AtomicU32,
 }
 
 /// The frame on top; on a cache line of its own (two, since they are fetched in pairs).
@@ -46,13 +52,33 @@ impl SharedFrameState {
     pub fn new(umem: &UmemRegion) -> Arc<Self> {
         let below = (0..umem.layout().frames()).map(|_| AtomicU32::new(NONE)).collect();
         let stack = || Stack(AtomicU32::new(NONE));
-        Arc::new(Self { umem: umem.clone(), below, rx: stack(), tx: stack() })
+        Arc::new(Self {
+            umem: umem.clone(),
+            below,
+            base: umem.byte_of(0).addr().get(),
+            layout: umem.layout(),
+            rx: stack(),
+            tx: stack(),
+            held: AtomicU32::new(0),
+        })
     }
 
     /// The UMEM of its frames.
     #[inline]
     pub const fn umem(&self) -> &UmemRegion {
         &self.umem
+    }
+
+    /// The address of a byte of the UMEM.
+    #[inline]
+    pub(super) fn addr_of(&self, byte: NonNull<u8>) -> u64 {
+        (byte.addr().get() - self.base) as u64
+    }
+
+    /// The frame that a byte of the UMEM is in.
+    #[inline]
+    pub(super) fn index_of(&self, byte: NonNull<u8>) -> u32 {
+        self.layout.index(self.addr_of(byte))
     }
 
     /// Sends a frame home. One locked instruction where nobody else gives at the same time.
@@ -77,24 +103,39 @@ impl SharedFrameState {
         home: Home,
         frames: impl IntoIterator<Item = Frame>,
     ) -> Result<(), Foreign<Frame>> {
-        let (mut top, mut bottom) = (NONE, NONE);
-        let mut foreign = Ok(());
+        let mut pile = None::<Pile<'_>>;
         for frame in frames {
             if frame.umem() != self.umem.id() {
-                foreign = Err(Foreign(frame));
-                break;
+                return Err(Foreign(frame));
             }
-            if bottom == NONE {
-                bottom = frame.index();
-            } else {
-                self.link(frame.index(), top);
+            match &mut pile {
+                Some(pile) => pile.put(frame.index() as usize),
+                None => pile = Some(self.pile(home, frame.index() as usize, self.below.len())),
             }
-            top = frame.index();
         }
-        if bottom != NONE {
-            self.put(home, top, bottom);
-        }
-        foreign
+        Ok(())
+    }
+
+    /// Frames that are put onto a stack together, when it is dropped: `first` and more, out of the first `frames` of the
+    /// UMEM. `[one-token]`: the token of `first`, which is of the UMEM, ends here.
+    #[inline]
+    pub(crate) fn pile(&self, home: Home, first: usize, frames: usize) -> Pile<'_> {
+        let below = self.below.get(..frames).unwrap_or_default();
+        Pile { shared: self, home, below, top: first as u32, bottom: first as u32 }
+    }
+
+    /// The links, and which frame is on top of those that have come home: the first of a chain of tokens
+    /// (`[one-token]`), all of which go to the caller.
+    #[inline]
+    pub(crate) fn take_chain(&self, home: Home) -> (&[AtomicU32], u32) {
+        let stack = self.stack(home);
+        // Mostly there is none, and the line stays where it is.
+        let top = match stack.0.load(Relaxed) {
+            NONE => NONE,
+            // Acquire: what was done with any of these frames, and their links (partner: `put`).
+            _ => stack.0.swap(NONE, Acquire),
+        };
+        (&self.below, top)
     }
 
     /// Takes all frames that have come home into `pool`, and says how many.
@@ -108,22 +149,22 @@ impl SharedFrameState {
         if pool.umem().id() != self.umem.id() {
             return Err(Foreign(()));
         }
-        let stack = self.stack(home);
-        // Mostly there is none, and the line stays where it is.
-        if stack.0.load(Relaxed) == NONE {
-            return Ok(0);
-        }
-        // Acquire: what was done with any of these frames, and their links (partner: `put`).
-        let mut index = stack.0.swap(NONE, Acquire);
-        let mut taken = 0;
-        while let Some(below) = self.below.get(index as usize) {
-            // [one-token]: a token ended in `put`, and the swap gave the whole stack to us alone.
-            let frame = Frame::new(index, self.umem.id());
-            index = below.load(Relaxed);
-            let _same_umem = pool.give(frame);
-            taken += 1;
-        }
-        Ok(taken)
+        let before = pool.len();
+        let _same_umem = pool.give_all(self.coming(home));
+        Ok((pool.len() - before) as u32)
+    }
+
+    /// Takes all frames that have come home, one after the other. Those that it is not asked for are sent home anew.
+    #[inline]
+    pub fn coming(&self, home: Home) -> Coming<'_> {
+        let (below, next) = self.take_chain(home);
+        Coming { shared: self, home, below, next }
+    }
+
+    /// What is left of a chain that was [taken](SharedFrameState::take_chain), from `next` on.
+    #[inline]
+    pub(crate) fn rest(&self, home: Home, next: u32) -> Coming<'_> {
+        Coming { shared: self, home, below: &self.below, next }
     }
 
     /// Whether no frame is on its way.
@@ -132,9 +173,9 @@ impl SharedFrameState {
         self.stack(home).0.load(Relaxed) == NONE
     }
 
-    /// Puts linked frames, from `top` down to `bottom`, onto a stack.
+    /// Puts linked frames, from `top` down to `bottom`, onto a stack. `[one-token]`: their tokens have ended.
     #[inline]
-    fn put(&self, home: Home, top: u32, bottom: u32) {
+    pub(super) fn put(&self, home: Home, top: u32, bottom: u32) {
         let stack = self.stack(home);
         let mut under = stack.0.load(Relaxed);
         loop {
@@ -160,6 +201,73 @@ impl SharedFrameState {
             Home::Rx => &self.rx,
             Home::Tx => &self.tx,
         }
+    }
+}
+
+/// Frames that have come home. See [`SharedFrameState::coming`].
+#[derive(Debug)]
+#[must_use = "frames that it is not asked for are sent home anew"]
+pub struct Coming<'s> {
+    shared: &'s SharedFrameState,
+    home: Home,
+    below: &'s [AtomicU32],
+    next: u32,
+}
+
+impl Iterator for Coming<'_> {
+    type Item = Frame;
+
+    #[inline]
+    fn next(&mut self) -> Option<Frame> {
+        let index = self.next;
+        self.next = self.below.get(index as usize)?.load(Relaxed);
+        // [one-token]: a token ended in `put`, and the swap gave the whole stack to us alone.
+        Some(Frame::new(index, self.shared.umem.id()))
+    }
+}
+
+impl Drop for Coming<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.next != NONE {
+            self.give_back();
+        }
+    }
+}
+
+impl Coming<'_> {
+    #[cold]
+    fn give_back(&mut self) {
+        let Self { shared, home, .. } = *self;
+        let _same_umem = shared.give_all(home, self);
+    }
+}
+
+/// Frames that go home together, linked up.
+pub(crate) struct Pile<'s> {
+    shared: &'s SharedFrameState,
+    home: Home,
+    below: &'s [AtomicU32],
+    top: u32,
+    bottom: u32,
+}
+
+impl Pile<'_> {
+    /// `[one-token]`: the token of this frame, which is of the UMEM, ends here.
+    #[inline]
+    pub(crate) fn put(&mut self, index: usize) {
+        // A token's index is one that the table has. Without a panic, the pile stays in registers.
+        if let Some(below) = self.below.get(index) {
+            below.store(self.top, Relaxed);
+            self.top = index as u32;
+        }
+    }
+}
+
+impl Drop for Pile<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.shared.put(self.home, self.top, self.bottom);
     }
 }
 

@@ -35,6 +35,26 @@ struct Walk<'c> {
     left: u32,
 }
 
+impl<'c> Slices<'c> {
+    /// Those of `segments` segments, of which the first lies at `place`.
+    ///
+    /// # Safety
+    /// `[one-token]`: what has their tokens, as a chain has, is borrowed for `'c`.
+    pub(super) unsafe fn new(umem: &'c UmemRegion, place: Place, segments: u32) -> Self {
+        Self { walk: Walk { umem, next: Some(place), left: segments } }
+    }
+}
+
+impl<'c> SlicesMut<'c> {
+    /// As [`Slices::new`].
+    ///
+    /// # Safety
+    /// `[one-token]`: what has their tokens, as a chain has, is exclusively borrowed for `'c`.
+    pub(super) unsafe fn new(umem: &'c UmemRegion, place: Place, segments: u32) -> Self {
+        Self { walk: Walk { umem, next: Some(place), left: segments } }
+    }
+}
+
 impl UmemRegion {
     /// The bytes of a packet, segment by segment.
     ///

@@ -92,9 +92,7 @@ impl<'b> Iterator for Drain<'b> {
 
     #[inline]
     fn next(&mut self) -> Option<PacketRef<'b>> {
-        let lent = self.lending.next()?;
-        self.turn.lent(&lent);
-        Some(PacketRef::new(lent, self.turn))
+        Some(PacketRef::new(self.lending.next()?, self.turn))
     }
 
     #[inline]

@@ -1,15 +1,16 @@
 //! What one thread drives: the queue of one number of each interface, over one packet memory.
 
-use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+use std::{mem, slice};
 
 use fluxcapacitor_core::backend;
 use fluxcapacitor_core::umem::{Home, SharedFrameState};
 use fluxcapacitor_core::{Error, Result};
 
-use super::turn::{Around, Outlet, Turn};
+use super::lend::{decide, lend, lend_among};
+use super::outlet::{Outlet, unless_down};
+use super::turn::Place;
 use super::{Options, PacketBatch, StopHandle};
 use crate::granted::Granted;
 use crate::half::{self, RxHalf};
@@ -41,50 +42,74 @@ pub struct WorkerInfo {
 #[derive(Debug)]
 pub(crate) struct Worker {
     // Detached and closed first: fields drop in this order.
-    rx: Vec<RxHalf>,
+    inlets: Box<[Inlet]>,
     outlets: Box<[Outlet]>,
-    /// What sees the packets that come in, interface by interface; none without a tap.
-    feeds: Box<[Feed]>,
+    /// The outlets, where packets may have several frames: that cannot be driven.
+    refused: Box<[Outlet]>,
     number: usize,
-    spare: RefCell<FramePool>,
-    shared: Arc<SharedFrameState>,
+    spare: FramePool,
     umem: UmemRegion,
     /// How many frames each port has at most to receive into: so that none takes them all.
     share: u32,
-    /// A callback is running, or has panicked; or this cannot be driven.
-    interrupted: bool,
-    /// Packets may have several frames.
-    multi_buffer: bool,
+}
+
+/// What receives, and where.
+#[derive(Debug)]
+pub(super) struct Inlet {
+    pub(super) half: RxHalf,
+    pub(super) place: Place,
+    /// What sees the packets that come in.
+    pub(super) feed: Option<Feed>,
 }
 
 impl Worker {
     pub(super) fn new(number: usize, group: Group, reader: &mut StatsReader) -> Self {
         let Group { lanes, pool, umem, tx_reserve: _ } = group;
-        let (mut rx, mut outlets) = (Vec::new(), Vec::new());
+        let shared = SharedFrameState::new(&umem);
+        let (mut inlets, mut outlets) = (Vec::new(), Vec::new());
         let ports = (lanes.len() as u32).max(1);
         // They were given equally many, and nothing has moved since, unless there is one.
         let (out, share) = (umem.census().rx / ports, (umem.layout().frames() / ports).max(1));
         let multi_buffer = lanes.iter().any(|lane| lane.granted.multi_buffer);
         for lane in lanes {
             let (receives, sends, source) = half::split(lane, out);
-            rx.push(receives);
+            let place = Place {
+                shared: Arc::clone(&shared),
+                granted: Arc::clone(&receives.granted),
+                port: inlets.len(),
+                queue: receives.device.queue(),
+            };
+            inlets.push(Inlet { half: receives, place, feed: None });
             outlets.push(Outlet::new(sends));
             reader.0.push(source);
         }
-        let shared = SharedFrameState::new(&umem);
-        let (outlets, feeds, spare) = (outlets.into(), [].into(), RefCell::new(pool));
-        let interrupted = multi_buffer;
-        Self { rx, outlets, feeds, number, spare, shared, umem, share, interrupted, multi_buffer }
+        let (inlets, mut outlets) = (inlets.into(), outlets.into());
+        let refused = if multi_buffer { mem::take(&mut outlets) } else { [].into() };
+        Self { inlets, outlets, refused, number, spare: pool, umem, share }
+    }
+
+    /// How many packets a batch can have: more would never find room for all in one of the rings.
+    pub(super) fn batch_max(&self) -> u32 {
+        let inlets =
+            self.inlets.iter().flat_map(|inlet| [inlet.half.rx.size(), inlet.half.fill.size()]);
+        inlets.chain(self.outlets.iter().map(|outlet| outlet.half.tx.size())).min().unwrap_or(1)
+    }
+
+    /// Makes room for batches of `packets`, where rings have none.
+    pub(super) fn reserve(&mut self, packets: u32) {
+        self.inlets.iter_mut().for_each(|inlet| inlet.half.fill.reserve_aside(packets));
+        self.outlets.iter_mut().for_each(|outlet| outlet.half.tx.reserve_waiting(packets));
     }
 
     pub(super) fn tap(&mut self, tap: &Tap) {
-        let feeds = self.rx.iter().map(|half| tap.feed(Direction::Rx, &half.granted));
-        self.feeds = feeds.collect::<Option<_>>().unwrap_or_default();
+        for Inlet { half, feed, .. } in &mut self.inlets {
+            *feed = tap.feed(Direction::Rx, &half.granted);
+        }
         self.outlets.iter_mut().for_each(|outlet| outlet.tap(tap));
     }
 
     pub(super) fn granted(&self) -> impl Iterator<Item = &Granted> {
-        self.rx.iter().map(|half| &*half.granted)
+        self.inlets.iter().map(|inlet| &*inlet.half.granted)
     }
 
     pub(super) const fn umem(&self) -> &UmemRegion {
@@ -92,7 +117,7 @@ impl Worker {
     }
 
     pub(super) fn info(&self, cpu: Option<usize>) -> WorkerInfo {
-        let queue = self.rx.first().map_or(0, |half| half.device.queue());
+        let queue = self.inlets.first().map_or(0, |inlet| inlet.place.queue);
         WorkerInfo { number: self.number, queue, cpu, granted: self.granted().cloned().collect() }
     }
 
@@ -103,91 +128,32 @@ impl Worker {
         options: &Options,
         callback: &mut impl FnMut(PacketBatch<'_>),
     ) -> Result<usize> {
-        if self.interrupted {
-            self.resume()?;
+        let Self { inlets, outlets, spare, share, .. } = self;
+        if let ([inlet], [outlet]) = (&mut **inlets, &mut **outlets) {
+            let moved = lend(inlet, outlet, &mut [], options.batch, callback)?;
+            return settle(inlet, slice::from_mut(outlet), moved, options, (spare, *share));
         }
-        let mut packets = 0;
-        for port in 0..self.rx.len() {
-            packets += self.turn_of(port, options, callback)?;
-        }
-        Ok(packets)
+        // By a closure of its own, what there is for a single queue stays in one place, without a call.
+        self.turn_all(options, &mut |batch| decide(batch, callback))
     }
 
-    #[inline]
-    fn turn_of(
+    /// The same for several interfaces, or none that can be driven.
+    #[inline(never)]
+    fn turn_all(
         &mut self,
-        port: usize,
         options: &Options,
         callback: &mut impl FnMut(PacketBatch<'_>),
     ) -> Result<usize> {
-        let (outlets, spare, shared) = (&*self.outlets, &self.spare, &self.shared);
-        let RxHalf { device, rx, fill, out, granted, counters } = &mut self.rx[port];
-        let exchange = rx.exchange(fill, spare, options.batch)?;
-        let (mut packets, mut posted) = (0, 0);
-        if !exchange.is_empty() {
-            let (interface, queue) = (granted.interface.as_str(), device.queue());
-            let tx_full = options.tx_full;
-            let around =
-                Around { outlets, spare, shared, interface, port, queue, tx_full, counters, out };
-            if let Some(feed) = self.feeds.get_mut(port) {
-                feed.see_batch(&exchange);
-            }
-            let turn = Turn::new(exchange, around);
-            self.interrupted = true;
-            callback(PacketBatch::new(&turn));
-            (packets, posted) = turn.finish();
-            self.interrupted = false;
-        } else {
-            drop(exchange);
-        }
-        for outlet in outlets {
-            unless_down(outlet.flush())?;
-        }
-        posted += self.take_home(port, options.low_water)?;
-        if posted > 0 {
-            unless_down(self.rx[port].publish())?;
-        }
-        Ok(packets as usize)
-    }
-
-    /// Shows the kernel what there was to show when the callback panicked.
-    #[cold]
-    fn resume(&mut self) -> Result<()> {
-        if self.multi_buffer {
+        if !self.refused.is_empty() {
             return Err(Error::invalid("multi_buffer", "of an engine", MULTI_BUFFER));
         }
-        self.interrupted = false;
-        self.rx.iter_mut().try_for_each(|half| unless_down(half.publish()))?;
-        self.outlets.iter().try_for_each(|outlet| unless_down(outlet.flush()))
-    }
-
-    /// Posts frames that were sent, or dropped by whoever kept them, where `port` receives; says how many.
-    #[inline]
-    fn take_home(&mut self, port: usize, low_water: u32) -> Result<u32> {
-        let (half, spare) = (&mut self.rx[port], self.spare.get_mut());
-        let missing = half.missing()?;
-        let want = missing.min(self.share.saturating_sub(half.out.load(Relaxed)));
-        let mut posted = 0;
-        for outlet in &*self.outlets {
-            let mut sender = outlet.half();
-            loop {
-                let recycled = sender.completion.recycle(&mut half.fill, want - posted)?;
-                posted += recycled;
-                // It may end round the end of a ring, where another run begins.
-                if recycled == 0 {
-                    break;
-                }
-            }
-            if posted == want {
-                sender.reclaim(spare)?;
-            }
+        let Self { inlets, outlets, spare, share, .. } = self;
+        let mut packets = 0;
+        for inlet in inlets {
+            let moved = lend_among(inlet, outlets, options.batch, callback)?;
+            packets += settle(inlet, outlets, moved, options, (spare, *share))?;
         }
-        half.out.store(half.out.load(Relaxed) + posted, Relaxed);
-        if want > posted && half.is_low(missing - posted, low_water) {
-            self.shared.take(Home::Rx, spare)?;
-            posted += half.refill(spare, want - posted)?;
-        }
-        Ok(posted)
+        Ok(packets)
     }
 
     /// Turns until it is stopped.
@@ -197,13 +163,59 @@ impl Worker {
         stop: &StopHandle,
         callback: &mut impl FnMut(PacketBatch<'_>),
     ) -> Result<()> {
-        run_all(std::slice::from_mut(self), options, stop, callback)
+        run_all(slice::from_mut(self), options, stop, callback)
     }
 
     /// An empty turn, where the kernel polls the queues from our system calls.
     fn busy_poll(&mut self) -> Result<()> {
-        self.rx.iter_mut().try_for_each(|half| unless_down(half.busy_poll()))
+        self.inlets.iter_mut().try_for_each(|inlet| unless_down(inlet.half.busy_poll()))
     }
+}
+
+/// After a batch of `lent` packets, of which as many frames as are said have gone back: sends, takes frames home and
+/// posts them. Says how many packets there were.
+#[inline(always)]
+fn settle(
+    inlet: &mut Inlet,
+    outlets: &mut [Outlet],
+    (lent, mut posted): (u32, u32),
+    options: &Options,
+    (spare, share): (&mut FramePool, u32),
+) -> Result<usize> {
+    let Inlet { half, place, .. } = inlet;
+    let aside = half.fill.give_aside(spare)?;
+    if aside > 0 {
+        half.moved(aside, 0);
+        // Also frames of a batch whose callback has panicked.
+        posted = posted.saturating_sub(aside);
+    }
+    for outlet in outlets {
+        if outlet.is_busy() {
+            posted += outlet.serve(options.tx_full, half, share, spare)?;
+        }
+    }
+    // If as many frames went back as came, none is missing that was there.
+    if posted < lent || lent == 0 || !place.shared.is_empty(Home::Rx) {
+        half.top_up(&place.shared, spare, (options.low_water, share))?;
+    }
+    if half.fill.unpublished() > 0 {
+        unless_down(half.publish())?;
+    }
+    Ok(lent as usize)
+}
+
+/// A turn of each worker, on this thread; says how many packets there were.
+#[inline(never)]
+pub(super) fn turn_all(
+    workers: &mut [Worker],
+    options: &Options,
+    callback: &mut impl FnMut(PacketBatch<'_>),
+) -> Result<usize> {
+    let mut packets = 0;
+    for worker in workers {
+        packets += worker.turn(options, callback)?;
+    }
+    Ok(packets)
 }
 
 /// Turns of all workers, on this thread, until they are stopped.
@@ -242,23 +254,14 @@ pub(super) fn run_all(
 }
 
 fn halves(workers: &[Worker]) -> impl Iterator<Item = &RxHalf> + Clone {
-    workers.iter().flat_map(|worker| &worker.rx)
+    workers.iter().flat_map(|worker| &worker.inlets).map(|inlet| &inlet.half)
 }
 
 impl Drop for Worker {
     /// What was sent before a panic leaves.
     fn drop(&mut self) {
-        if self.interrupted {
-            let _nobody_asked = self.resume();
+        for outlet in &mut self.outlets {
+            let _nobody_asked = outlet.flush_rest(&mut self.spare);
         }
-    }
-}
-
-/// A link that is down is a state, and comes back.
-#[inline]
-fn unless_down(result: Result<()>) -> Result<()> {
-    match result {
-        Err(Error::LinkDown) => Ok(()),
-        result => result,
     }
 }

@@ -1,9 +1,9 @@
 //! What receives.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use fluxcapacitor_core::Result;
+use fluxcapacitor_core::umem::{Home, SharedFrameState};
 
 use crate::granted::{BusyPollGrant, Granted};
 use crate::raw::Device;
@@ -18,8 +18,6 @@ pub(crate) struct RxHalf {
     pub(crate) device: Arc<Device>,
     pub(crate) rx: RxRing,
     pub(crate) fill: FillRing,
-    /// Frames posted, whose packets were not taken yet. One thread writes it; so loads and stores do.
-    pub(crate) out: AtomicU32,
     pub(crate) granted: Arc<Granted>,
     pub(crate) counters: Arc<Counters>,
 }
@@ -32,24 +30,100 @@ impl RxHalf {
         Ok(self.fill.room()?.saturating_sub(self.rx.occupancy()))
     }
 
-    /// Whether so many missing frames are enough to post some: `low_water` of them, or half of a ring that is
-    /// too short for that many to be missing before there is none left.
+    /// The same, but no matter how many more than `want` there are.
+    #[inline]
+    pub(crate) fn missing_of(&mut self, want: u32) -> Result<u32> {
+        let waiting = self.rx.occupancy();
+        Ok(self.fill.room_for(want + waiting)?.saturating_sub(waiting))
+    }
+
+    /// Posts frames that have come home, or else of the pool, once enough are missing; but so that there are `share`
+    /// to receive into at most. Says how many.
+    #[inline]
+    pub(crate) fn top_up(
+        &mut self,
+        shared: &SharedFrameState,
+        pool: &mut FramePool,
+        (low_water, share): (u32, u32),
+    ) -> Result<u32> {
+        // Of what is missing, a part may be waiting in the rx ring.
+        let enough = self.enough(low_water);
+        if self.fill.room_for(enough)? < enough {
+            return Ok(0);
+        }
+        self.post_missing(shared, pool, (low_water, share))
+    }
+
+    #[inline(never)]
+    fn post_missing(
+        &mut self,
+        shared: &SharedFrameState,
+        pool: &mut FramePool,
+        (low_water, share): (u32, u32),
+    ) -> Result<u32> {
+        let missing = self.missing()?;
+        let want = missing.min(share.saturating_sub(self.out()));
+        if want == 0 || !self.is_low(missing, low_water) {
+            return Ok(0);
+        }
+        self.take_home(shared, pool, want)
+    }
+
+    /// Posts up to `want` frames that have come home, or else of the pool, and says how many.
+    #[inline]
+    pub(crate) fn take_home(
+        &mut self,
+        shared: &SharedFrameState,
+        pool: &mut FramePool,
+        want: u32,
+    ) -> Result<u32> {
+        let posted = self.fill.take_home(shared, Home::Rx, pool, want)?;
+        if posted == 0 || (posted < want && !pool.is_empty()) {
+            self.moved(0, posted);
+            return Ok(posted + self.refill(pool, want - posted)?);
+        }
+        self.counters.add(Counter::Refills, 1);
+        self.moved(0, posted);
+        Ok(posted)
+    }
+
+    /// Whether so many missing frames are enough to post some.
     #[inline]
     pub(crate) fn is_low(&self, missing: u32, low_water: u32) -> bool {
-        missing >= low_water.min(self.fill.size() / 2).max(1)
+        missing >= self.enough(low_water)
+    }
+
+    /// `low_water` frames, or half of a ring that is too short for that many to be missing before there is none
+    /// left.
+    #[inline]
+    fn enough(&self, low_water: u32) -> u32 {
+        low_water.min(self.fill.size() / 2).max(1)
+    }
+
+    /// How many frames are posted whose packets were not taken yet.
+    #[inline]
+    pub(crate) fn out(&self) -> u32 {
+        // A ring of u32 indices has no more.
+        self.counters.out() as u32
+    }
+
+    /// Packets were taken, and frames posted.
+    #[inline]
+    pub(crate) fn moved(&self, taken: u32, posted: u32) {
+        self.counters.moved(taken.into(), posted.into());
     }
 
     /// Whether there is no frame to receive into, so that nothing will come.
     #[inline]
     pub(crate) fn is_starved(&self) -> bool {
-        self.out.load(Relaxed) == 0
+        self.out() == 0
     }
 
     /// Posts up to `want` frames of the pool, and says how many.
     #[inline]
     pub(crate) fn refill(&mut self, pool: &mut FramePool, want: u32) -> Result<u32> {
         let posted = self.fill.refill(pool, want)?;
-        self.out.store(self.out.load(Relaxed) + posted, Relaxed);
+        self.moved(0, posted);
         if posted > 0 {
             self.counters.add(Counter::Refills, 1);
         } else if self.fill.occupancy() == 0 && self.rx.occupancy() == 0 {

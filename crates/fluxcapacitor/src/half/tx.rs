@@ -47,6 +47,40 @@ impl TxHalf {
         result
     }
 
+    /// The same for packets out of an exchange.
+    #[inline]
+    pub(crate) fn send_exchanged(&mut self) -> Result<()> {
+        let packets = self.tx.unpublished();
+        if packets > 0 {
+            self.counters.add(Counter::TxPackets, u64::from(packets));
+            self.counters.add(Counter::TxBytes, self.tx.take_bytes());
+            self.tx.publish();
+        }
+        // As `flush`, but with no result to carry along.
+        let (mut kicks, mut left) = (0, self.tx.occupancy());
+        while left > 0 && self.asks() {
+            kicks += 1;
+            self.counters.add(Counter::TxKicks, 1);
+            if self.device.kick_tx()? == Kick::Done {
+                break;
+            }
+            let before = std::mem::replace(&mut left, self.tx.occupancy());
+            if left >= before {
+                break;
+            }
+        }
+        if kicks == 0 && packets > 0 {
+            self.counters.add(Counter::KicksSaved, 1);
+        }
+        Ok(())
+    }
+
+    /// Whether the kernel wants a system call to send.
+    #[inline]
+    fn asks(&self) -> bool {
+        self.tx.needs_wakeup() || !self.granted.need_wakeup
+    }
+
     /// Sends, takes completions, and waits a moment for room in the tx ring if there is still none.
     ///
     /// # Errors

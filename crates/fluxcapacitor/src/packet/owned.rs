@@ -1,13 +1,11 @@
 //! A packet that is a value.
 
-use std::sync::Arc;
-use std::{fmt, mem};
+use std::fmt;
 
-use fluxcapacitor_core::umem::{Home, SharedFrameState};
+use fluxcapacitor_core::umem::Parcel;
 
 use crate::proto::PacketBuffer;
 use crate::proto::buffer::NoRoom;
-use crate::umem::{Chain, Foreign, Frame, Segment};
 
 /// A packet that is owned: it can be kept, sent to another thread, changed, and sent out.
 ///
@@ -56,81 +54,68 @@ use crate::umem::{Chain, Foreign, Frame, Segment};
 /// ```
 #[must_use = "dropped, its frame goes home and its bytes are gone"]
 pub struct Packet {
-    /// Of no segments once it has gone elsewhere, and never while it can be called.
-    chain: Chain,
-    shared: Arc<SharedFrameState>,
-    home: Home,
-    port: u8,
-    queue: u16,
-}
-
-/// What a packet is made of.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(crate) chain: Chain,
-    pub(crate) home: Home,
-    pub(crate) port: usize,
-    pub(crate) queue: u32,
+    parcel: Parcel,
 }
 
 const _: () = {
     const fn is_send<T: Send + 'static>() {}
     is_send::<Packet>();
-    assert!(size_of::<Packet>() <= 48);
+    assert!(size_of::<Option<Packet>>() <= 24);
 };
 
 impl Packet {
     #[inline]
-    pub(crate) fn new(shared: &Arc<SharedFrameState>, parts: Parts) -> Self {
-        let Parts { chain, home, port, queue } = parts;
-        // There are at most 8 ports, and the kernel counts queues in u16.
-        let (port, queue) = (port as u8, queue as u16);
-        Self { chain, shared: Arc::clone(shared), home, port, queue }
+    pub(crate) const fn new(parcel: Parcel) -> Self {
+        Self { parcel }
+    }
+
+    #[inline]
+    pub(crate) fn into_parcel(self) -> Parcel {
+        self.parcel
     }
 
     /// Its bytes; of a packet of several segments, those of the first, where the headers are.
     #[inline]
     #[must_use]
     pub fn data(&self) -> &[u8] {
-        let Some(segment) = self.chain.first() else { return &[] };
-        self.shared.umem().packet(segment).unwrap_or(&[])
+        self.parcel.bytes()
     }
 
     /// Its bytes, to write; of a packet of several segments, those of the first.
     #[inline]
     #[must_use]
     pub fn data_mut(&mut self) -> &mut [u8] {
-        self.segments_mut().next().unwrap_or(&mut [])
+        self.parcel.bytes_mut()
     }
 
     /// Whether all of it lies in one segment: always, unless `multi_buffer` was asked for.
     #[inline]
     #[must_use]
     pub const fn is_linear(&self) -> bool {
-        self.chain.segments() <= 1
+        self.parcel.is_linear()
     }
 
     /// Its bytes, segment by segment.
     pub fn segments(&self) -> impl Iterator<Item = &[u8]> {
-        self.shared.umem().slices(&self.chain).into_iter().flatten()
+        self.parcel.slices()
     }
 
     /// Its bytes, segment by segment, to write; all may be held at a time.
     pub fn segments_mut(&mut self) -> impl Iterator<Item = &mut [u8]> {
-        self.shared.umem().slices_mut(&mut self.chain).into_iter().flatten()
+        self.parcel.slices_mut()
     }
 
     /// Length in bytes, all segments together.
     #[inline]
     #[must_use]
-    pub const fn len(&self) -> usize {
-        self.chain.len() as usize
+    pub fn len(&self) -> usize {
+        self.parcel.len() as usize
     }
 
     /// Whether it has no bytes.
     #[inline]
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -138,28 +123,28 @@ impl Packet {
     #[inline]
     #[must_use]
     pub const fn port(&self) -> usize {
-        self.port as usize
+        self.parcel.origin().port as usize
     }
 
     /// The queue that it came in by, or was made for.
     #[inline]
     #[must_use]
     pub const fn queue(&self) -> u32 {
-        self.queue as u32
+        self.parcel.origin().queue as u32
     }
 
     /// Bytes by which its head can grow; 0 for one of several segments.
     #[inline]
     #[must_use]
     pub fn headroom(&self) -> usize {
-        self.room().0 as usize
+        self.parcel.room().0 as usize
     }
 
     /// Bytes by which its tail can grow; 0 for one of several segments.
     #[inline]
     #[must_use]
     pub fn tailroom(&self) -> usize {
-        self.room().1 as usize
+        self.parcel.room().1 as usize
     }
 
     /// Moves its start: a negative `delta` grows it, a positive one cuts it, as `bpf_xdp_adjust_head` does. New
@@ -202,41 +187,9 @@ impl Packet {
         Ok(())
     }
 
-    /// Takes the segments out; without them it is not seen any more.
-    #[inline]
-    pub(crate) fn take(&mut self) -> Chain {
-        mem::take(&mut self.chain)
-    }
-
-    /// Puts the segments of the same packet back.
-    #[inline]
-    pub(crate) fn put_back(&mut self, chain: Chain) {
-        self.chain = chain;
-    }
-
-    #[inline]
-    fn room(&self) -> (u32, u32) {
-        let size = self.shared.umem().layout().frame_size();
-        match self.chain.first() {
-            Some(only) if self.is_linear() => (only.start(), size - only.start() - only.len()),
-            _ => (0, 0),
-        }
-    }
-
     #[inline]
     fn adjust(&mut self, head: i64, tail: i64) -> Result<(), NoRoom> {
-        let adjusted = match self.take().into_segment() {
-            Ok(mut segment) => {
-                let adjusted = segment.adjust(self.shared.umem(), head, tail);
-                self.chain = segment.into();
-                adjusted
-            }
-            Err(chain) => {
-                self.chain = chain;
-                false
-            }
-        };
-        if adjusted { Ok(()) } else { Err(no_room(self, head, tail)) }
+        if self.parcel.adjust(head, tail) { Ok(()) } else { Err(no_room(self, head, tail)) }
     }
 }
 
@@ -285,37 +238,13 @@ impl PacketBuffer for Packet {
     }
 }
 
-impl Drop for Packet {
-    #[inline]
-    fn drop(&mut self) {
-        match self.take().into_segment() {
-            // As most are.
-            Ok(only) => {
-                let _same_umem: Result<(), Foreign<Frame>> =
-                    self.shared.give(self.home, only.into_frame());
-            }
-            Err(chain) => self.give_all(chain),
-        }
-    }
-}
-
-impl Packet {
-    /// Sends the frames of several segments home.
-    #[cold]
-    fn give_all(&self, mut chain: Chain) {
-        let umem = self.shared.umem();
-        let segments = std::iter::from_fn(|| umem.take_first(&mut chain).ok().flatten());
-        let _same_umem = self.shared.give_all(self.home, segments.map(Segment::into_frame));
-    }
-}
-
 impl fmt::Debug for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Packet")
             .field("len", &self.len())
-            .field("segments", &self.chain.segments())
-            .field("port", &self.port)
-            .field("queue", &self.queue)
+            .field("segments", &self.parcel.segments())
+            .field("port", &self.port())
+            .field("queue", &self.queue())
             .finish_non_exhaustive()
     }
 }

@@ -3,10 +3,9 @@
 use std::fmt;
 
 use fluxcapacitor_core::ring::Lent;
-use fluxcapacitor_core::umem::Home;
 
 use super::Packet;
-use super::owned::{Parts, no_room};
+use super::owned::no_room;
 use crate::engine::Turn;
 use crate::proto::PacketBuffer;
 use crate::proto::buffer::NoRoom;
@@ -152,7 +151,7 @@ impl<'b> PacketRef<'b> {
     /// dropped and counted.
     #[inline]
     pub fn transmit(self) {
-        self.turn.send(self.turn.port(), self.lent);
+        self.turn.send_back(self.lent);
     }
 
     /// Sends it, as it is now, out of the interface of number `port`.
@@ -168,11 +167,8 @@ impl<'b> PacketRef<'b> {
     /// Its frame is not received into before it is dropped: who keeps all frames receives nothing more.
     #[inline]
     pub fn keep(self) -> Packet {
-        let turn = self.turn;
-        turn.keep();
-        let (port, queue) = (turn.port(), turn.queue());
-        let chain = self.lent.into_segment().into();
-        Packet::new(turn.shared(), Parts { chain, home: Home::Rx, port, queue })
+        self.turn.keep();
+        Packet::new(self.lent.into_parcel(self.turn.shared(), self.turn.origin()))
     }
 
     /// Drops it, and says so: it is counted as discarded.

@@ -2,22 +2,21 @@
 
 #[cfg(unix)]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use fluxcapacitor_core::umem::{Home, SharedFrameState};
+use fluxcapacitor_core::umem::{Home, Origin, Parcel, SharedFrameState};
 use fluxcapacitor_core::{Error, Result};
 
 use super::Batch;
 use crate::granted::Granted;
 use crate::half::RxHalf;
-use crate::packet::{Packet, Parts};
+use crate::packet::Packet;
 use crate::poller::NAP;
 use crate::raw::{Device, Interest, Waited};
 use crate::stats::{Counter, Stats, StatsReader};
 use crate::tap::{Direction, Feed, Tap};
-use crate::umem::{Chain, FramePool, UmemRegion};
+use crate::umem::{FramePool, UmemRegion};
 
 /// How many frames may be missing in the fill ring before it is refilled.
 const LOW_WATER: u32 = 64;
@@ -66,11 +65,14 @@ impl FluxRx {
     /// [`Error::LinkGone`] if the interface has gone, as far as a call tells; [`Error::Ring`] if a ring is corrupt.
     #[inline]
     pub fn recv(&mut self, batch: &mut Batch) -> Result<usize> {
-        let max = u32::try_from(batch.room()).unwrap_or(u32::MAX);
-        let mut received = self.take(max, batch)?;
-        if received > 0 && received < max {
-            // Round the end of the ring it takes two batches.
-            received += self.take(max - received, batch)?;
+        let mut received = self.take(batch)?;
+        // Round the end of the ring it takes two batches, and another behind what is rejected.
+        while self.half.rx.known() > 0 && batch.room() > 0 {
+            match self.take(batch)? {
+                // Of a packet of several segments, the end has not come.
+                0 if self.half.granted.multi_buffer => break,
+                more => received += more,
+            }
         }
         self.refill()?;
         Ok(received as usize)
@@ -160,25 +162,19 @@ impl FluxRx {
     }
 
     #[inline]
-    fn take(&mut self, max: u32, batch: &mut Batch) -> Result<u32> {
-        let queue = self.half.device.queue();
+    fn take(&mut self, batch: &mut Batch) -> Result<u32> {
+        // The kernel counts queues in u16.
+        let origin = Origin { queue: self.half.device.queue() as u16, port: 0 };
         let rejected = self.half.rx.rejected();
-        let (mut packets, mut frames, mut bytes) = (0, 0, 0);
-        let mut put = |chain: Chain| {
-            bytes += u64::from(chain.len());
-            frames += chain.segments();
-            packets += 1;
-            let parts = Parts { chain, home: Home::Rx, port: 0, queue };
-            // It was asked for what there is room for.
-            batch.put(Packet::new(&self.shared, parts));
-        };
-        if self.half.granted.multi_buffer {
-            self.half.rx.receive_whole(max)?.for_each(put);
+        let (packets, bytes) = if self.half.granted.multi_buffer {
+            self.take_whole(batch, origin)?
         } else {
-            self.half.rx.receive(max)?.for_each(|segment| put(segment.into()));
-        }
-        let out = &self.half.out;
-        out.store(out.load(Relaxed).saturating_sub(frames), Relaxed);
+            let (rx, shared) = (&mut self.half.rx, &self.shared);
+            let (packets, bytes) =
+                batch.extend(|slots| rx.receive_into(slots, (shared, origin), Packet::new))?;
+            self.half.moved(packets, 0);
+            (packets, bytes)
+        };
         let counters = &self.half.counters;
         if packets > 0 {
             counters.add(Counter::RxPackets, u64::from(packets));
@@ -195,6 +191,22 @@ impl FluxRx {
         Ok(packets)
     }
 
+    /// The same where packets may have several segments; says how many there were, and their bytes.
+    #[inline(never)]
+    fn take_whole(&mut self, batch: &mut Batch, origin: Origin) -> Result<(u32, u64)> {
+        let max = u32::try_from(batch.room()).unwrap_or(u32::MAX);
+        let (mut packets, mut frames, mut bytes) = (0, 0, 0);
+        for chain in self.half.rx.receive_whole(max)? {
+            bytes += u64::from(chain.len());
+            frames += chain.segments();
+            // It is of this UMEM, and there is room for it.
+            let Ok(parcel) = Parcel::new(&self.shared, Home::Rx, chain, origin) else { continue };
+            packets += u32::from(batch.push(Packet::new(parcel)).is_ok());
+        }
+        self.half.moved(frames, 0);
+        Ok((packets, bytes))
+    }
+
     /// Posts frames that have come home, once enough are missing.
     #[inline]
     fn refill(&mut self) -> Result<()> {
@@ -206,11 +218,10 @@ impl FluxRx {
             // Of packets that were rejected: with an honest kernel, none.
             self.pool.give_chain(self.half.rx.salvage())?;
         }
-        self.shared.take(Home::Rx, &mut self.pool)?;
         if self.sender.strong_count() == 0 {
             self.shared.take(Home::Tx, &mut self.pool)?;
         }
-        if self.half.refill(&mut self.pool, missing)? > 0 {
+        if self.half.take_home(&self.shared, &mut self.pool, missing)? > 0 {
             self.half.publish().or_else(unless_down)?;
         }
         Ok(())

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 #[cfg(doc)]
 use fluxcapacitor_core::Error;
 use fluxcapacitor_core::Result;
-use fluxcapacitor_core::umem::{Home, SharedFrameState};
+use fluxcapacitor_core::umem::{Home, Origin, Parcel, SharedFrameState};
 
 use super::Batch;
 use super::rx::unless_down;
 use crate::granted::Granted;
 use crate::half::TxHalf;
-use crate::packet::{Packet, Parts};
+use crate::packet::Packet;
 use crate::raw::Device;
 use crate::ring::PushError;
 use crate::stats::{Stats, StatsReader};
@@ -73,10 +73,7 @@ pub struct FluxTx {
     #[expect(dead_code, reason = "dropped, it is gone")]
     alive: Arc<()>,
     reader: StatsReader,
-    /// Packets pushed and not flushed yet, and their bytes.
-    packets: u64,
-    bytes: u64,
-    /// Frames that were pushed and have not come back.
+    /// Frames that were flushed and have not come back.
     under_way: usize,
     /// What sees the packets that are pushed.
     feed: Option<Feed>,
@@ -84,15 +81,16 @@ pub struct FluxTx {
 
 impl FluxTx {
     pub(super) fn new(
-        half: TxHalf,
+        mut half: TxHalf,
         pool: FramePool,
         reserve: u32,
         shared: Arc<SharedFrameState>,
         alive: Arc<()>,
         reader: StatsReader,
     ) -> Self {
-        let (packets, bytes, under_way, feed) = (0, 0, 0, None);
-        Self { half, pool, reserve, shared, alive, reader, packets, bytes, under_way, feed }
+        let _same_umem = half.tx.expect_from(&shared);
+        let (under_way, feed) = (0, None);
+        Self { half, pool, reserve, shared, alive, reader, under_way, feed }
     }
 
     /// Has `tap` see the packets that are put into the tx ring; takes the place of an earlier one.
@@ -113,8 +111,10 @@ impl FluxTx {
         let frame = self.pool.take()?;
         let start = XDP_PACKET_HEADROOM + self.half.granted.headroom;
         let segment = self.shared.umem().segment(frame, start, 0).ok()?;
-        let (chain, queue) = (segment.into(), self.half.device.queue());
-        Some(Packet::new(&self.shared, Parts { chain, home: Home::Tx, port: 0, queue }))
+        // The kernel counts queues in u16.
+        let origin = Origin { queue: self.half.device.queue() as u16, port: 0 };
+        // It is of this UMEM.
+        Parcel::new(&self.shared, Home::Tx, segment.into(), origin).ok().map(Packet::new)
     }
 
     /// Puts a packet into the tx ring; it leaves with [`FluxTx::flush`].
@@ -125,27 +125,17 @@ impl FluxTx {
     /// for one without bytes, [`PushError::TooManySegments`] for one of more than
     /// [`Granted::segments_max`](crate::Granted::segments_max).
     #[inline]
-    pub fn send(&mut self, mut packet: Packet) -> Result<(), PushError<Packet>> {
+    pub fn send(&mut self, packet: Packet) -> Result<(), PushError<Packet>> {
         if let Some(feed) = &mut self.feed {
             feed.prepare(packet.data());
         }
-        let chain = packet.take();
-        let (frames, bytes) = (chain.segments() as usize, u64::from(chain.len()));
-        match self.half.tx.push_chain(chain) {
-            Ok(()) => {
-                self.packets += 1;
-                self.under_way += frames;
-                self.bytes += bytes;
-                Ok(())
-            }
+        match self.half.tx.push_parcel(packet.into_parcel()) {
+            Ok(()) => Ok(()),
             Err(refused) => {
                 if let Some(feed) = &mut self.feed {
                     feed.refused();
                 }
-                Err(refused.map(|chain| {
-                    packet.put_back(chain);
-                    packet
-                }))
+                Err(refused.map(Packet::new))
             }
         }
     }
@@ -155,20 +145,40 @@ impl FluxTx {
     ///
     /// # Errors
     /// As [`FluxTx::send`], but for a full ring; those before it were taken, those behind it are in the batch.
-    #[inline]
     pub fn send_batch(&mut self, batch: &mut Batch) -> Result<usize, PushError<Packet>> {
         let mut sent = 0;
-        while let Some(packet) = batch.pop() {
-            match self.send(packet) {
-                Ok(()) => sent += 1,
-                Err(PushError::Full(packet)) => {
-                    batch.unpop(packet);
-                    break;
-                }
-                Err(refused) => return Err(refused),
+        loop {
+            // A tap sees each by itself.
+            if self.feed.is_none() {
+                sent += self.push_front(batch);
+            }
+            // What is left, if any: the first of it is unusual, or there is no room, or the ring ends in memory.
+            match self.send_first(batch)? {
+                0 => return Ok(sent),
+                one => sent += one,
             }
         }
-        Ok(sent)
+    }
+
+    /// As many packets as can be pushed one like the other. A loop of its own, with all registers for itself.
+    #[inline(never)]
+    fn push_front(&mut self, batch: &mut Batch) -> usize {
+        let tx = &mut self.half.tx;
+        batch.take_front(|slots| tx.push_parcels(slots, Packet::into_parcel, Packet::new))
+    }
+
+    /// The first packet, if there is one and room for it; says how many that were.
+    #[cold]
+    fn send_first(&mut self, batch: &mut Batch) -> Result<usize, PushError<Packet>> {
+        let Some(packet) = batch.pop() else { return Ok(0) };
+        match self.send(packet) {
+            Ok(()) => Ok(1),
+            Err(PushError::Full(packet)) => {
+                batch.unpop(packet);
+                Ok(0)
+            }
+            Err(refused) => Err(refused),
+        }
     }
 
     /// Has the kernel send what is in the tx ring, and takes completions.
@@ -180,11 +190,18 @@ impl FluxTx {
     /// [`Error::LinkGone`] if the interface has gone; [`Error::Ring`] if a ring is corrupt.
     #[inline]
     pub fn flush(&mut self) -> Result<()> {
-        let (packets, bytes) = (std::mem::take(&mut self.packets), std::mem::take(&mut self.bytes));
+        let tx = &mut self.half.tx;
+        let (segments, further, bytes) = (tx.unpublished(), tx.take_further(), tx.take_bytes());
+        tx.settle();
+        self.under_way += segments as usize;
         if let Some(feed) = &mut self.feed {
             feed.settle();
         }
-        let sent = if packets > 0 { self.half.send(packets, bytes) } else { self.half.flush() };
+        let sent = if segments > 0 {
+            self.half.send(u64::from(segments - further), bytes)
+        } else {
+            self.half.flush()
+        };
         self.reclaim()?;
         sent.or_else(unless_down)
     }
@@ -195,7 +212,10 @@ impl FluxTx {
     /// [`Error::Ring`] if the completion ring is corrupt.
     #[inline]
     pub fn reclaim(&mut self) -> Result<usize> {
-        let reclaimed = self.half.reclaim(&mut self.pool)? as usize;
+        let short = self.reserve.saturating_sub(self.pool.len() as u32);
+        let completion = &mut self.half.completion;
+        let kept = if short > 0 { completion.reclaim(&mut self.pool, short)? } else { 0 };
+        let reclaimed = (kept + completion.send_home(&self.shared, Home::Rx, u32::MAX)?) as usize;
         self.under_way = self.under_way.saturating_sub(reclaimed);
         self.shared.take(Home::Tx, &mut self.pool)?;
         let surplus = self.pool.len().saturating_sub(self.reserve as usize);
@@ -238,13 +258,13 @@ impl FluxTx {
     /// were completed and reclaimed.
     #[must_use]
     pub const fn in_flight(&self) -> usize {
-        self.under_way
+        self.under_way + self.half.tx.unpublished() as usize
     }
 
     /// How many packets the kernel has not taken out of the tx ring yet, or that wait for a flush.
     #[cfg(feature = "async")]
     pub(super) fn unsent(&self) -> bool {
-        self.packets > 0 || self.half.tx.occupancy() > 0
+        self.half.tx.unpublished() > 0 || self.half.tx.occupancy() > 0
     }
 
     /// The packet memory, to see who holds how many frames.

@@ -12,11 +12,12 @@ impl Exchange<'_> {
     /// packet is lent than was shown, and if it names a frame twice, that is shown twice, but no token more made.
     #[inline]
     pub fn peek(&self, skip: usize, step: usize, mut look: impl FnMut(&[u8])) {
-        let waiting = self.cells[self.next.get()..].iter();
+        let umem = self.umem.frames();
+        let waiting = self.cells[self.cells.len() - self.left.get()..].iter();
         for cell in waiting.skip(skip).step_by(step.max(1)) {
             let descriptor = Descriptor::load(cell);
             // [one-clearer]: the rx ring is borrowed by this exchange, so nobody else clears the entry meanwhile.
-            let claim = self.umem.claim(descriptor.addr, descriptor.extent(), self.received);
+            let claim = umem.claim(descriptor.addr, descriptor.extent(), self.received);
             if let Some(mut claim) = claim {
                 look(claim.bytes_mut());
             }
