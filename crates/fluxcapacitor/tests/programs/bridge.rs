@@ -60,7 +60,7 @@ fn ten_megabytes_arrive_as_they_were_sent() {
     for (version, (address, _)) in ["-4", "-6"].iter().zip(RIGHT) {
         let server = HttpServer::start(&right, (ip(address), 80).into(), "right").unwrap();
         let url = format!("http://{}/bytes/{LEN}", SocketAddr::new(ip(address), 80));
-        let got = client(&left, "curl", &[version, "-sS", "--max-time", "30", &url]);
+        let got = client(&left, "curl", &[version, "-sS", "--max-time", "120", &url]);
         assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
         assert!(got.stdout == HttpServer::body(LEN), "{} of {LEN} bytes", got.stdout.len());
         drop(server);
