@@ -23,7 +23,7 @@ use fluxcapacitor_testbed::{End, NetNs, PacketSocket, VethPair, permitted};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// How long something that must happen may take: a machine with other work is slow.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A pair between two namespaces, and the turn to use it: the kernel takes namespaces and links down
 /// under one lock, and tests that wait for that lock in parallel take ten times as long.
