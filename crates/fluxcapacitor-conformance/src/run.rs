@@ -14,8 +14,8 @@ use crate::expected::{Expected, Key};
 use crate::fixture;
 use crate::verdict::{Outcome, Stop, Verdict};
 
-/// How long a case may take.
-const WATCHDOG: Duration = Duration::from_secs(60);
+/// How long a case may take: several times what it waits for anything.
+const WATCHDOG: Duration = Duration::from_secs(180);
 
 /// How cases are run.
 #[derive(Clone, Debug, Default)]

@@ -141,7 +141,7 @@ fn use_lane(bed: &mut Bed, lane: &mut OpenLane, peer: &PacketSocket, number: u8)
     for _ in 0..4 {
         peer.send(&[number; 60]).unwrap();
     }
-    let deadline = Instant::now() + 5 * SECOND;
+    let deadline = Instant::now() + 30 * SECOND;
     while rings.rx.occupancy() < 4 {
         lane.socket.wait(Interest::Rx, SECOND).unwrap();
         assert!(Instant::now() < deadline, "{} of 4 received", rings.rx.occupancy());
@@ -437,7 +437,7 @@ fn a_forked_child_keeps_the_queue_and_its_frames_until_it_ends() {
     let tried = started.elapsed();
     let Error::QueueBusy { queue: 0, tried_ms, .. } = busy else { panic!("{busy}") };
     assert!(busy.to_string().contains("a forked child that inherited it counts"), "{busy}");
-    assert!(tried >= Duration::from_millis(tried_ms) && tried < 5 * SECOND, "{tried:?}");
+    assert!(tried >= Duration::from_millis(tried_ms) && tried < 30 * SECOND, "{tried:?}");
     assert_eq!(tried_ms, 3000);
     assert_eq!(bed.closed(0), retired);
     assert_eq!(child.wait(libc::WNOHANG), None, "it was there all the while");

@@ -69,7 +69,7 @@ impl Bench {
 
     fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new("curl");
-        command.args(["--silent", "--show-error", "--max-time", "30"]).args(arguments);
+        command.args(["--silent", "--show-error", "--max-time", "120"]).args(arguments);
         let output = self.client.run(move || command.output()).unwrap();
         output.unwrap()
     }
@@ -199,7 +199,7 @@ fn it_ends_by_a_signal_and_leaves_nothing() {
         let Server { process } = bench.serve();
         assert_eq!(bench.curl(&[&url("/")]), PAGE.as_bytes());
         signal(&process).unwrap();
-        let ended = process.wait(Duration::from_secs(5)).unwrap();
+        let ended = process.wait(PATIENCE).unwrap();
         assert_eq!(ended.status.code(), Some(0), "{ended:?}");
         assert_eq!(bench.pair.b().xdp_attached().unwrap(), None);
     }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long a client may take over a read or a write.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two looks for a client.
 const ACCEPT_POLL: Duration = Duration::from_millis(2);

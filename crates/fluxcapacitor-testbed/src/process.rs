@@ -22,7 +22,7 @@ use crate::{
 const END_POLL: Duration = Duration::from_millis(5);
 
 /// For how long a program that has ended may leave its output open, held by a child of its own.
-const OUTPUT_PATIENCE: Duration = Duration::from_secs(1);
+const OUTPUT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A program that runs inside a namespace; killed when it is dropped.
 ///

@@ -8,7 +8,8 @@ use std::{
 
 use fluxcapacitor_testbed::{NetNs, PacketSocket, TestbedError, VethPair, permitted};
 
-const SECOND: Duration = Duration::from_secs(1);
+/// How long something that must happen may take: a machine with other work is slow.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn pair() -> VethPair {
     let (a, b) = (NetNs::new().unwrap(), NetNs::new().unwrap());
@@ -36,9 +37,9 @@ fn frames_cross_both_ways() {
     for (length, fill) in [(14, 0), (60, 1), (1514, 2)] {
         a.send(&frame(fill, length)).unwrap();
         b.send(&frame(fill + 100, length)).unwrap();
-        assert_eq!(b.recv(&mut buffer, SECOND).unwrap(), Some(length));
+        assert_eq!(b.recv(&mut buffer, PATIENCE).unwrap(), Some(length));
         assert_eq!(buffer[..length], frame(fill, length));
-        assert_eq!(a.recv(&mut buffer, SECOND).unwrap(), Some(length));
+        assert_eq!(a.recv(&mut buffer, PATIENCE).unwrap(), Some(length));
         assert_eq!(buffer[..length], frame(fill + 100, length));
     }
     // Nothing else was there, and none of what each side sent itself.
@@ -60,7 +61,7 @@ fn a_burst_fits_the_receive_buffer() {
     }
     let mut buffer = [0; 2048];
     for fill in 0..2000_u32 {
-        assert_eq!(b.recv(&mut buffer, SECOND).unwrap(), Some(1514));
+        assert_eq!(b.recv(&mut buffer, PATIENCE).unwrap(), Some(1514));
         assert_eq!(buffer[14], fill as u8);
     }
 }
@@ -76,7 +77,7 @@ fn receiving_is_bounded() {
     let received = socket.recv(&mut [0; 64], Duration::from_millis(50));
     assert_eq!(received.unwrap(), None);
     assert!(start.elapsed() >= Duration::from_millis(50));
-    assert!(start.elapsed() < SECOND);
+    assert!(start.elapsed() < PATIENCE);
 }
 
 #[test]
@@ -107,12 +108,12 @@ fn wrong_lengths_are_refused() {
     a.send(&frame(0, 100)).unwrap();
     a.send(&frame(1, 60)).unwrap();
     let mut buffer = [0; 64];
-    let long = b.recv(&mut buffer, SECOND);
+    let long = b.recv(&mut buffer, PATIENCE);
     assert!(
         matches!(long, Err(TestbedError::FrameTooLong { frame_len: 100, buffer_len: 64 })),
         "{long:?}"
     );
-    assert_eq!(b.recv(&mut buffer, SECOND).unwrap(), Some(60));
+    assert_eq!(b.recv(&mut buffer, PATIENCE).unwrap(), Some(60));
 }
 
 #[test]
@@ -143,7 +144,7 @@ fn checksum_offload_can_be_turned_off() {
     let sum_is_right = || {
         sender.send_to(b"great scott!", (peer, 88)).unwrap();
         let mut buffer = [0; 128];
-        let length = tap.recv(&mut buffer, SECOND).unwrap().unwrap();
+        let length = tap.recv(&mut buffer, PATIENCE).unwrap().unwrap();
         udp_sum(&buffer[14..length]) == 0xffff
     };
 

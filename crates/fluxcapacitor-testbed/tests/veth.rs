@@ -32,7 +32,7 @@ fn a_datagram_crosses() {
     let bind = |address| move || UdpSocket::bind((address, 88)).unwrap();
     let sender = pair.a().namespace().run(bind(A)).unwrap();
     let receiver = pair.b().namespace().run(bind(B)).unwrap();
-    receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    receiver.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
 
     sender.send_to(b"1.21 gigawatts", (B, 88)).unwrap();
 
@@ -124,8 +124,8 @@ fn down_takes_the_peers_carrier() {
     let late = pair.b().wait_up(Duration::from_millis(1500));
     assert!(matches!(late, Err(TestbedError::NotUp { .. })), "{late:?}");
     pair.a().set_up().unwrap();
-    pair.a().wait_up(Duration::from_secs(5)).unwrap();
-    pair.b().wait_up(Duration::from_secs(5)).unwrap();
+    pair.a().wait_up(Duration::from_secs(30)).unwrap();
+    pair.b().wait_up(Duration::from_secs(30)).unwrap();
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_deleted_link_is_gone() {
     assert!(gone(end.set_up().unwrap_err()));
     assert!(gone(end.set_gro(true).unwrap_err()));
     assert!(gone(end.add_address(A, 24).unwrap_err()));
-    assert!(gone(end.wait_up(Duration::from_secs(5)).unwrap_err()));
+    assert!(gone(end.wait_up(Duration::from_secs(30)).unwrap_err()));
 }
 
 #[test]

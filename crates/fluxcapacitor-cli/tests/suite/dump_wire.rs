@@ -1,5 +1,6 @@
 //! `fluxcap dump` on a veth pair.
 
+use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{IpAddr, UdpSocket};
 use std::path::Path;
@@ -11,7 +12,16 @@ use nix::sys::signal::Signal;
 
 use crate::dump::{counts, read};
 use crate::tool::{PATIENCE, end, plain};
-use crate::wire::{Wire, wire};
+use crate::wire::{AHEAD, Wire, wire};
+
+/// Sends so many packets, as fast as the tool writes them to `path`.
+#[track_caller]
+fn send_to_file(wire: &Wire, count: u32, path: &Path) {
+    wire.send_as_taken(count, AHEAD, |packets, bytes| {
+        // A header for the file, which is made after it is said what was granted, and one for each packet.
+        fs::metadata(path).is_ok_and(|file| file.len() == 24 + 16 * packets + bytes)
+    });
+}
 
 /// What was captured is what was sent: `count` packets of the generator.
 #[track_caller]
@@ -33,7 +43,7 @@ fn the_file_is_what_was_sent() {
         let before = SystemTime::UNIX_EPOCH.elapsed().unwrap();
         let mut tool = wire.start(&format!("dump --write {} {options}", path.display()));
         // More than all frames, and of all lengths.
-        wire.send(5000);
+        send_to_file(&wire, 5000, &path);
         tool.signal(Signal::SIGINT);
         let ended = tool.end(PATIENCE);
         let after = SystemTime::UNIX_EPOCH.elapsed().unwrap();
@@ -135,6 +145,9 @@ fn a_link_that_is_down_is_waited_for() {
     wire.end().set_up().unwrap();
     wire.end().wait_up(PATIENCE).unwrap();
     wire.send(10);
+    for number in 0..10 {
+        tool.stdout.wait_for(&format!("\"len\":{},", wire.packet(number).len()));
+    }
     tool.signal(Signal::SIGINT);
     let ended = tool.end(PATIENCE);
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
@@ -147,7 +160,7 @@ fn a_link_that_is_gone_is_an_error_and_the_file_is_whole() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.pcap");
     let mut tool = wire.start(&format!("dump --write {}", path.display()));
-    wire.send(100);
+    send_to_file(&wire, 100, &path);
     wire.delete();
     let ended = tool.end(PATIENCE);
     assert_eq!(ended.code(), Some(1), "{}", ended.stderr);

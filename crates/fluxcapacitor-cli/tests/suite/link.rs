@@ -24,7 +24,7 @@ fn a_link_that_is_down_is_waited_for_and_signals_are_heard() {
             let took = signalled.elapsed();
             assert_eq!(ended.code(), Some(0), "{tool} {wait}: {}", ended.stderr);
             assert_eq!(ended.json().1["final"], true, "{tool} {wait}");
-            assert!(took < Duration::from_secs(3), "{tool} {wait}: after {took:?}");
+            assert!(took < Duration::from_secs(10), "{tool} {wait}: after {took:?}");
         }
     }
 }

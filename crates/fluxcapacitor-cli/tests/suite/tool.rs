@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 /// How long anything may take that takes no time to speak of: a machine with other work is slow.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The command with these words behind it, and nothing of ours in its environment.
 pub fn fluxcap(words: &str) -> Command {

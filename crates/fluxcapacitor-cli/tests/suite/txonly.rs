@@ -1,9 +1,10 @@
 //! `fluxcap txonly`.
 
+use fluxcapacitor_testbed::Counters;
 use serde_json::Value;
 
 use crate::tool::PATIENCE;
-use crate::wire::{agree, wire};
+use crate::wire::wire;
 
 /// The stable names of a line, sorted.
 const KEYS: [&str; 7] =
@@ -25,7 +26,9 @@ fn counts_what_the_interface_counts() {
         let Some(wire) = wire() else { return };
         let words = format!("txonly --seconds {seconds} -p {size} --output json {options}");
         let ended = wire.run(&words);
-        let counted = wire.end().counters().unwrap().tx_packets;
+        // The wire drops what the other end has no room for, and says so.
+        let Counters { tx_packets, tx_dropped, .. } = wire.end().counters().unwrap();
+        let counted = tx_packets + tx_dropped;
 
         assert_eq!(ended.code(), Some(0), "{words}: {}", ended.stderr);
         let (lines, last) = ended.json();
@@ -34,12 +37,12 @@ fn counts_what_the_interface_counts() {
         assert!(lines.iter().all(|line| line["final"] == false), "{words}: {lines:#?}");
         assert_eq!(last["final"], true, "{words}: {last:#}");
         let sent = last["tx_packets"].as_u64().unwrap();
-        assert!(sent > 100 && agree(sent, counted), "{words}: counted {counted}: {last:#}");
+        assert!(sent > 100 && sent == counted, "{words}: counted {counted}: {last:#}");
         assert_eq!(last["tx_bytes"], sent * size, "{words}: {last:#}");
         assert_eq!((&last["rx_packets"], &last["rx_bytes"]), (&0.into(), &0.into()));
         assert!(last["kicks"].as_u64().unwrap() > 0, "{words}: {last:#}");
         let elapsed = last["elapsed_s"].as_f64().unwrap();
-        assert!((seconds..seconds + 2.0).contains(&elapsed), "{words}: {last:#}");
+        assert!((seconds..seconds + 20.0).contains(&elapsed), "{words}: {last:#}");
     }
 }
 

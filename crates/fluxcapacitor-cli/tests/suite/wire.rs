@@ -1,5 +1,6 @@
 //! What the tools are tried on: a veth pair, a foreign generator at one end, `fluxcap` at the other.
 
+use std::ops::Range;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -8,6 +9,12 @@ use std::time::{Duration, Instant};
 use fluxcapacitor_testbed::{End, NetNs, PacketSocket, VethPair, permitted};
 
 use crate::tool::{Ended, PATIENCE, Tool, fluxcap};
+
+/// Packets that may be on the wire: fewer than any queue of it holds.
+const BURST: usize = 64;
+
+/// Packets that may wait for the tool: fewer than its rings, and any queue before them, hold.
+pub const AHEAD: u32 = 512;
 
 /// The turn to use the kernel: namespaces and links are taken down under one lock, and packets are
 /// counted in time.
@@ -85,23 +92,40 @@ impl Wire {
         packet
     }
 
-    /// Sends so many packets, no faster than the wire carries them, and says how many bytes.
+    /// Sends so many packets, no faster than the wire carries them, and says how many bytes. They have left; the
+    /// tool need not have seen them yet.
     pub fn send(&self, count: u32) -> u64 {
-        let before = self.carried();
+        self.send_all(0..count)
+    }
+
+    /// The same, but `ahead` packets at most wait for the tool: whether it has taken so many packets of so many
+    /// bytes in all, `has_taken` says. It has taken all when this returns.
+    pub fn send_as_taken(
+        &self,
+        count: u32,
+        ahead: u32,
+        mut has_taken: impl FnMut(u64, u64) -> bool,
+    ) -> u64 {
         let (mut sent, mut bytes) = (0, 0);
         while sent < count {
-            let burst = (sent..count).take(64);
-            sent += burst.len() as u32;
-            for packet in burst.map(|number| self.packet(number)) {
-                self.peer.send(&packet).unwrap();
-                bytes += packet.len() as u64;
-            }
-            eventually("the packets arrive", PATIENCE, || {
-                self.carried() - before >= u64::from(sent)
-            });
+            let next = sent..count.min(sent + ahead);
+            sent = next.end;
+            bytes += self.send_all(next);
+            eventually("the packets are taken", PATIENCE, || has_taken(sent.into(), bytes));
         }
-        // The kernel counts packets a moment before it hands them over.
-        thread::sleep(Duration::from_millis(50));
+        bytes
+    }
+
+    fn send_all(&self, mut numbers: Range<u32>) -> u64 {
+        let before = self.carried();
+        let (mut sent, mut bytes) = (0, 0);
+        while !numbers.is_empty() {
+            for packet in numbers.by_ref().take(BURST).map(|number| self.packet(number)) {
+                self.peer.send(&packet).unwrap();
+                (sent, bytes) = (sent + 1, bytes + packet.len() as u64);
+            }
+            eventually("the packets arrive", PATIENCE, || self.carried() - before >= sent);
+        }
         bytes
     }
 
@@ -118,9 +142,4 @@ pub fn eventually(what: &str, within: Duration, mut holds: impl FnMut() -> bool)
         assert!(started.elapsed() < within, "not so within {within:?}: {what}");
         thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// Whether two counts of the same packets agree to a thousandth.
-pub fn agree(told: u64, counted: u64) -> bool {
-    told.abs_diff(counted) * 1000 <= counted
 }

@@ -153,13 +153,17 @@ pub(super) fn starve_and_recover(bench: &Bench<'_>) -> Outcome {
     let mut engine = bench.engine(B, |builder| builder.frames(FRAMES))?;
     let mut sender = bench.open(A, |builder| builder)?;
     for round in 0..4 {
-        let mut held: Vec<Packet> = Vec::new();
+        let (mut held, mut sent): (Vec<Packet>, _) = (Vec::new(), 0);
+        let before = dropped(bench, &engine)?;
         bench.until("every frame in hand", || {
             bench.send(&mut sender, &bench.packets(A, 0..1))?;
+            sent += 1;
             engine.poll_once(|batch| held.extend(batch.into_iter().map(PacketRef::keep)))?;
             Ok(held.len() == FRAMES as usize)
         })?;
-        let before = dropped(bench, &engine)?;
+        // What was sent after the last frame was filled, and before we saw that.
+        let before = before + sent - u64::from(FRAMES);
+        bench.until("all received or dropped", || Ok(dropped(bench, &engine)? >= before))?;
         bench.send(&mut sender, &bench.packets(A, 0..WINDOW as u32))?;
         bench.until("dropped", || Ok(dropped(bench, &engine)? >= before + WINDOW as u64))?;
         engine.poll_once(|_| panic!("out of nothing"))?;
@@ -299,7 +303,7 @@ pub(super) fn pollers(bench: &Bench<'_>) -> Outcome {
                 engine.run(echo)?;
                 Ok(engine)
             });
-            (0..100).try_for_each(|number| -> Outcome {
+            let sent = (0..100).try_for_each(|number| -> Outcome {
                 bench
                     .fixture()
                     .settle(Duration::from_micros([0, 10, 60, 3000][number as usize % 4]));
@@ -310,11 +314,15 @@ pub(super) fn pollers(bench: &Bench<'_>) -> Outcome {
                 assert!(back[0][12..] == packet[12..], "{poller:?}, packet {number}");
                 assert!(started.elapsed() < SOON, "{poller:?}, packet {number}");
                 Ok(())
-            })?;
+            });
             drop(stop);
+            // If the loop has ended by itself, that is why nothing came back.
             let stats = total(&joined(thread)?)?;
+            if let Err(Stop::Failed(why)) = sent {
+                return Err(Stop::failed(format!("{poller:?}: {why}; B by then: {stats}")));
+            }
             assert_eq!(stats.tx_packets, 100, "{poller:?}: {stats}");
-            Ok::<_, Stop>(())
+            sent
         })?;
         drop(live);
     }

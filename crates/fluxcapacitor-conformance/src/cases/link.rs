@@ -1,5 +1,6 @@
 //! The link goes down, which is a state, or away, which is an error.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fluxcapacitor::raw::{Interest, Waited};
@@ -13,8 +14,28 @@ use crate::verdict::{Outcome, Stop};
 /// Within which a lost interface is noticed.
 const NOTICED: Duration = Duration::from_millis(200);
 
-/// For a machine that has other things to do.
-const SLACK: Duration = Duration::from_millis(300);
+/// How often that is tried: what is late by itself is late each time, what is late for other work is not.
+const TRIES: usize = 6;
+
+/// For how long the other work is waited for in between.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// After which it never will be.
+const NEVER: Duration = Duration::from_secs(10);
+
+/// Whether one of some tries takes no longer than it may.
+fn soon(mut attempt: impl FnMut() -> Outcome<Duration>) -> Outcome {
+    let mut late = Vec::new();
+    while late.len() < TRIES {
+        let took = attempt()?;
+        if took < NOTICED {
+            return Ok(());
+        }
+        late.push(took);
+        thread::sleep(PAUSE);
+    }
+    Err(Stop::failed(format!("not once within {NOTICED:?}, but {late:?}")))
+}
 
 /// Down is said by waiting and by sending; up again, packets flow, those that could not be sent too.
 pub(super) fn down(bench: &Bench<'_>) -> Outcome {
@@ -23,9 +44,11 @@ pub(super) fn down(bench: &Bench<'_>) -> Outcome {
     for round in 0..3 {
         bench.cross((A, &mut sender), &mut receiver, &bench.packets(A, 0..64))?;
         bench.port(A).set_down()?;
-        let started = bench.fixture().now();
-        assert_eq!(sender.wait(Interest::Rx, SOON)?, Waited::LinkDown, "round {round}");
-        assert!(bench.fixture().now() - started < NOTICED + SLACK, "round {round}");
+        soon(|| {
+            let started = bench.fixture().now();
+            assert_eq!(sender.wait(Interest::Rx, SOON)?, Waited::LinkDown, "round {round}");
+            Ok(bench.fixture().now() - started)
+        })?;
         let packet = bench.packet(A, round);
         let Some(frame) = sender.pool.take() else { panic!("the pool is empty") };
         sender.tx.push(sender.umem.write(frame, &packet)?)?;
@@ -95,18 +118,20 @@ pub(super) fn says_that_it_is_gone(raw: &mut FluxRaw) -> Outcome {
         ("sending", &sending),
     ];
     for (way, wait) in ways {
+        // It is said at once, and again.
         for again in [false, true] {
-            let started = Instant::now();
-            let said = loop {
-                match wait(raw) {
-                    Err(error) => break error,
-                    Ok(()) if started.elapsed() < NOTICED + SLACK => {}
-                    Ok(()) => return Err(Stop::failed(format!("{way}: nothing noticed"))),
-                }
-            };
-            let took = started.elapsed();
-            assert!(matches!(said, Error::LinkGone), "{way}, again {again}: not typed: {said}");
-            assert!(took < NOTICED + SLACK, "{way}, again {again}: {took:?}");
+            soon(|| {
+                let started = Instant::now();
+                let said = loop {
+                    match wait(raw) {
+                        Err(error) => break error,
+                        Ok(()) if started.elapsed() < NEVER => {}
+                        Ok(()) => return Err(Stop::failed(format!("{way}: nothing noticed"))),
+                    }
+                };
+                assert!(matches!(said, Error::LinkGone), "{way}, again {again}: not typed: {said}");
+                Ok(started.elapsed())
+            })?;
         }
     }
     let kicks = raw.device().kicks();
@@ -118,5 +143,5 @@ pub(super) fn says_that_it_is_gone(raw: &mut FluxRaw) -> Outcome {
 pub(super) fn closes(raw: FluxRaw) {
     let started = Instant::now();
     drop(raw);
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?} to close", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?} to close", started.elapsed());
 }

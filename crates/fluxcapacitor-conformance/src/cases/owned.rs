@@ -160,13 +160,17 @@ pub(super) fn starve_and_recover(bench: &Bench<'_>) -> Outcome {
     let (mut rx, _tx) = bench.halves(B, |builder| builder.frames(FRAMES))?;
     let mut sender = bench.open(A, |builder| builder)?;
     for round in 0..4 {
-        let mut held: Vec<Packet> = Vec::new();
+        let (mut held, mut sent): (Vec<Packet>, _) = (Vec::new(), 0);
+        let before = dropped(bench, &rx)?;
         bench.until("every frame in hand", || {
             bench.send(&mut sender, &bench.packets(A, 0..1))?;
+            sent += 1;
             held.extend(received(&mut rx)?);
             Ok(rx.umem().census().user == FRAMES)
         })?;
-        let before = dropped(bench, &rx)?;
+        // What was sent after the last frame was filled, and before we saw that.
+        let before = before + sent - held.len() as u64;
+        bench.until("all received or dropped", || Ok(dropped(bench, &rx)? >= before))?;
         bench.send(&mut sender, &bench.packets(A, 0..WINDOW as u32))?;
         bench.until("dropped", || Ok(dropped(bench, &rx)? >= before + WINDOW as u64))?;
         assert_eq!(received(&mut rx)?.len(), 0, "out of nothing");

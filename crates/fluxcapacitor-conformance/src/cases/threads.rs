@@ -31,7 +31,7 @@ pub(super) const AHEAD: u32 = 2 * WINDOW as u32;
 pub(super) const TIME: Duration = Duration::from_secs(30);
 
 /// After which a packet that has not come back never will.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// 60 to 123 bytes, by the number.
 pub(super) const fn len_of(number: u32) -> usize {

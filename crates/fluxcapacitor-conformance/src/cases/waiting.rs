@@ -74,7 +74,7 @@ pub(super) fn rx_queue(bench: &Bench<'_>) -> Outcome {
         assert_eq!(receiver.wait(Interest::Rx, timeout)?, Waited::TimedOut);
         let waited = bench.fixture().now() - started;
         assert!(waited >= timeout, "{waited:?} instead of {timeout:?}");
-        assert!(waited < timeout + Duration::from_secs(2), "{waited:?} instead of {timeout:?}");
+        assert!(waited < timeout + Duration::from_secs(10), "{waited:?} instead of {timeout:?}");
     }
     let sent = bench.packets(A, 0..64);
     bench.send(&mut sender, &sent)?;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long `build` waits for both ends to be up.
-const UP_TIMEOUT: Duration = Duration::from_secs(5);
+const UP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Settings of a new veth pair; ends in [`build`](Self::build).
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ impl VethBuilder {
         self
     }
 
-    /// Makes the pair, and waits at most 5 seconds for both ends to be up.
+    /// Makes the pair, and waits at most 30 seconds for both ends to be up.
     ///
     /// # Errors
     ///

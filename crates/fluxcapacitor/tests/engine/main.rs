@@ -12,6 +12,8 @@ mod panics;
 mod pollers;
 mod queues;
 mod settle;
+#[path = "../shared/soon.rs"]
+mod soon;
 mod stats;
 #[cfg(target_os = "linux")]
 mod wire;

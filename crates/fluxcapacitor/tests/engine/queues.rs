@@ -66,9 +66,11 @@ fn each_worker_has_a_state_of_its_own_and_the_queue_of_its_number_of_every_inter
         }
         let sum = || seen.lock().unwrap().values().flatten().sum::<u64>();
         until("seen", || sum() == 300);
-        let stats = handle.stats().unwrap();
+        let reader = handle.stats_reader();
         handle.stop();
         handle.join().unwrap();
+        // A batch is counted after its callback.
+        let stats = reader.read().unwrap();
         let seen = seen.lock().unwrap();
         assert_eq!(seen.len(), 3);
         assert!(seen.values().flatten().all(|count| *count > 10), "{profile:?}: {seen:?}");

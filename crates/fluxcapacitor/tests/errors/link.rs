@@ -10,7 +10,8 @@ use fluxcapacitor::{Error, FluxBuilder, FluxRaw};
 use fluxcapacitor_testbed::{NetNs, PacketSocket, VethPair};
 
 use crate::other::{Other, find, place, ready};
-use crate::wire::{SECOND, Wire, open, says, small, wire};
+use crate::soon::soon;
+use crate::wire::{SECOND, Wire, open, pair, says, small, turn, wire};
 
 /// How soon it is told that a link is gone.
 const SOON: Duration = Duration::from_millis(200);
@@ -42,11 +43,15 @@ fn is_gone(error: Error) {
 fn recovers(wire: &Wire, raw: &mut FluxRaw) {
     let peer = PacketSocket::open(wire.a()).unwrap();
     wire.b().set_up().unwrap();
-    wire.b().wait_up(5 * SECOND).unwrap();
+    wire.b().wait_up(20 * SECOND).unwrap();
     assert_eq!(raw.wait(Interest::Rx, Duration::from_millis(300)).unwrap(), Waited::TimedOut);
     raw.flush().unwrap();
-    assert_eq!(raw.reclaim().unwrap(), 1, "what could not be sent then is sent now");
-    assert_eq!(peer.recv(&mut [0; 128], SECOND).unwrap(), Some(60));
+    let (started, mut sent) = (Instant::now(), raw.reclaim().unwrap());
+    while sent == 0 && started.elapsed() < 20 * SECOND {
+        sent = raw.reclaim().unwrap();
+    }
+    assert_eq!(sent, 1, "what could not be sent then is sent now");
+    assert_eq!(peer.recv(&mut [0; 128], 20 * SECOND).unwrap(), Some(60));
 }
 
 #[test]
@@ -105,9 +110,9 @@ fn until_gone(raw: &mut FluxRaw, round: Round) -> (Instant, Error) {
     let started = Instant::now();
     loop {
         match round(raw) {
-            Ok(()) | Err(Error::LinkDown) if started.elapsed() < 10 * SECOND => {}
+            Ok(()) | Err(Error::LinkDown) if started.elapsed() < 30 * SECOND => {}
             Err(error) => return (Instant::now(), error),
-            Ok(()) => panic!("not told in ten seconds"),
+            Ok(()) => panic!("not told in thirty seconds"),
         }
     }
 }
@@ -115,29 +120,34 @@ fn until_gone(raw: &mut FluxRaw, round: Round) -> (Instant, Error) {
 #[test]
 fn a_link_that_is_deleted_is_told_soon_in_each_way() {
     for (way, round) in ROUNDS {
-        let Some(Wire { pair, turn: _turn }) = wire(1) else { return };
-        // More frames than the completion and the tx ring have slots together.
-        let mut raw = open(pair.b(), |builder| small(builder).frames(128)).unwrap();
-        let (told, error, deleted) = thread::scope(|scope| {
-            let told = scope.spawn(|| until_gone(&mut raw, round));
-            thread::sleep(Duration::from_millis(50));
-            assert!(!told.is_finished(), "{way}");
-            pair.delete().unwrap();
-            let deleted = Instant::now();
-            let (told, error) = told.join().unwrap();
-            (told, error, deleted)
-        });
-        // It may be told before the deletion has returned.
-        let late = told.saturating_duration_since(deleted);
-        assert!(late < SOON, "{way}: told {late:?} after it");
-        is_gone(error);
-        // It stays gone, in every other way too.
-        is_gone(raw.device().kick_tx().unwrap_err());
-        is_gone(raw.device().kick_rx().unwrap_err());
-        is_gone(raw.wait(Interest::Rx, SECOND).unwrap_err());
-        queue(&mut raw);
-        is_gone(raw.flush().unwrap_err());
+        let Some(_turn) = turn() else { return };
+        soon(way, SOON, || deleted_and_told(way, round));
     }
+}
+
+/// How long after the deletion it is told.
+fn deleted_and_told(way: &str, round: Round) -> Duration {
+    let pair = pair(1);
+    // More frames than the completion and the tx ring have slots together.
+    let mut raw = open(pair.b(), |builder| small(builder).frames(128)).unwrap();
+    let (told, error, deleted) = thread::scope(|scope| {
+        let told = scope.spawn(|| until_gone(&mut raw, round));
+        thread::sleep(Duration::from_millis(50));
+        assert!(!told.is_finished(), "{way}");
+        pair.delete().unwrap();
+        let deleted = Instant::now();
+        let (told, error) = told.join().unwrap();
+        (told, error, deleted)
+    });
+    is_gone(error);
+    // It stays gone, in every other way too.
+    is_gone(raw.device().kick_tx().unwrap_err());
+    is_gone(raw.device().kick_rx().unwrap_err());
+    is_gone(raw.wait(Interest::Rx, SECOND).unwrap_err());
+    queue(&mut raw);
+    is_gone(raw.flush().unwrap_err());
+    // It may be told before the deletion has returned.
+    told.saturating_duration_since(deleted)
 }
 
 /// Two pairs whose namespaces go with this process: one between two, and one that is all in one.
@@ -150,7 +160,12 @@ pub fn hold_pairs() {
 
 #[test]
 fn a_namespace_that_goes_takes_the_link_along_but_not_while_the_socket_is_in_it() {
-    let Some(_turn) = crate::wire::turn() else { return };
+    let Some(_turn) = turn() else { return };
+    soon("the other end", SOON, namespace_gone_and_told);
+}
+
+/// How long after the namespace has gone it is told.
+fn namespace_gone_and_told() -> Duration {
     let mut other = Other::start("pairs", "");
     let said = mem::take(&mut other.said);
     let (apart, together) = said.split_once(", ").unwrap();
@@ -168,13 +183,12 @@ fn a_namespace_that_goes_takes_the_link_along_but_not_while_the_socket_is_in_it(
         // The peer's namespace, which nobody holds any more, and the peer; with it our end.
         let killed = Instant::now();
         while namespace.links().unwrap().iter().any(|name| name == interface) {
-            assert!(killed.elapsed() < 10 * SECOND, "the peer's namespace stays");
+            assert!(killed.elapsed() < 60 * SECOND, "the peer's namespace stays");
         }
         let gone = Instant::now();
         (told.join().unwrap(), gone)
     });
-    let late = told.0.saturating_duration_since(gone);
-    assert!(late < SOON, "told {late:?} after it");
     is_gone(told.1);
     assert_eq!(inside.wait(Interest::Rx, SECOND).unwrap(), Waited::TimedOut);
+    told.0.saturating_duration_since(gone)
 }

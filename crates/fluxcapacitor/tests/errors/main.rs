@@ -9,5 +9,7 @@ mod capability;
 mod link;
 mod memory;
 mod other;
+#[path = "../shared/soon.rs"]
+mod soon;
 mod taken;
 mod wire;

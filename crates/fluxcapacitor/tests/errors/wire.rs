@@ -15,8 +15,8 @@ pub struct Turn(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
 
 /// A pair between two namespaces, and the turn to use it.
 pub struct Wire {
-    pub pair: VethPair,
-    pub turn: Turn,
+    pair: VethPair,
+    _turn: Turn,
 }
 
 impl Deref for Wire {
@@ -36,8 +36,12 @@ pub fn turn() -> Option<Turn> {
 /// `None`, after saying so, where it is not permitted.
 pub fn wire(queues: u32) -> Option<Wire> {
     let turn = turn()?;
-    let (left, right) = (NetNs::new().unwrap(), NetNs::new().unwrap());
-    Some(Wire { pair: VethPair::create(&left, &right, queues).unwrap(), turn })
+    Some(Wire { pair: pair(queues), _turn: turn })
+}
+
+/// A pair between two namespaces, for whoever has the turn.
+pub fn pair(queues: u32) -> VethPair {
+    VethPair::create(&NetNs::new().unwrap(), &NetNs::new().unwrap(), queues).unwrap()
 }
 
 /// Builds in the namespace of `end`, for its interface.

@@ -65,7 +65,7 @@ impl Network {
     fn ask(&self, count: usize) -> Vec<String> {
         let url = format!("http://{VIRTUAL}/");
         let script =
-            format!("for i in $(seq {count}); do curl -sS --max-time 5 {url} || echo; echo; done");
+            format!("for i in $(seq {count}); do curl -sS --max-time 60 {url} || echo; echo; done");
         let ended = client(self.client.a().namespace(), "sh", &["-c", &script]);
         let said = String::from_utf8(ended.stdout).unwrap();
         let answers: Vec<_> = said.lines().map(str::to_owned).collect();
@@ -79,7 +79,7 @@ impl Network {
         let url = format!("http://{VIRTUAL}/bytes/{len}");
         for _ in 0..50 {
             let mut curl = Command::new("curl");
-            curl.args(["-sSi", "--no-buffer", "--limit-rate", "3M", "--max-time", "40", &url]);
+            curl.args(["-sSi", "--no-buffer", "--limit-rate", "3M", "--max-time", "120", &url]);
             let curl = Process::start(self.client.a().namespace(), curl).unwrap();
             assert_eq!(curl.line(PATIENCE).as_deref(), Some("HTTP/1.1 200 OK\r"));
             if curl.line(PATIENCE) == Some(format!("Server: {from}\r")) {

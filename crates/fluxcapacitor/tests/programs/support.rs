@@ -10,7 +10,7 @@ use fluxcapacitor_testbed::{Ended, NetNs, Process, permitted};
 use crate::program::program;
 
 /// How long anything may take that should take a moment.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One test at a time, so that none starves another of the machine; `None`, after saying so, where none is
 /// permitted.
@@ -75,7 +75,7 @@ pub fn client(namespace: &NetNs, program: &str, arguments: &[&str]) -> Ended {
 pub fn ping(namespace: &NetNs, count: u32, arguments: &[&str]) {
     let count = count.to_string();
     let ended =
-        client(namespace, "ping", &[&["-c", &count, "-i", "0.05", "-w", "10"], arguments].concat());
+        client(namespace, "ping", &[&["-c", &count, "-i", "0.05", "-w", "60"], arguments].concat());
     let said = String::from_utf8_lossy(&ended.stdout);
     assert!(said.contains(&format!("{count} received, 0% packet loss")), "{said}");
     assert!(ended.status.success(), "{said}");

@@ -257,13 +257,14 @@ fn a_tap_is_read_on_another_thread_until_all_is_over() {
     for round in 0..1000_u32 {
         nic.inject_on(round % 2, &packet((round % 256) as u8));
     }
-    let deadline = SystemTime::now() + 10 * SECOND;
+    let deadline = SystemTime::now() + 60 * SECOND;
     while handle.stats().unwrap().total().tx_packets < 1000 && SystemTime::now() < deadline {
         thread::sleep(Duration::from_millis(1));
     }
-    let total = handle.stats().unwrap().total();
+    let counters = handle.stats_reader();
     handle.stop();
     handle.join().unwrap();
+    let total = counters.read().unwrap().total();
     let (taken, queues, dropped) = reader.join().unwrap();
     assert_eq!(total.rx_packets, 1000);
     assert_eq!(taken[0] + taken[1] + dropped, total.rx_packets + total.tx_packets);
@@ -287,7 +288,10 @@ fn it_is_over_when_the_loops_are_gone_and_all_is_read() {
     assert_eq!(numbers(&mut snapshots), [0]);
     assert!(snapshots.is_over());
     let started = std::time::Instant::now();
-    assert!(!snapshots.wait(60 * SECOND) && started.elapsed() < SECOND, "nothing comes any more");
+    assert!(
+        !snapshots.wait(60 * SECOND) && started.elapsed() < 30 * SECOND,
+        "nothing comes any more"
+    );
     assert_eq!(snapshots.dropped(), 1, "also of loops that are gone");
 }
 

@@ -194,7 +194,7 @@ fn live_worlds_deliver_to_programs_that_only_look() {
     // No call into the simulated kernel: the ring fills by itself.
     let started = std::time::Instant::now();
     while to.rx.occupancy() == 0 {
-        assert!(started.elapsed() < 10 * SECOND);
+        assert!(started.elapsed() < 60 * SECOND);
         std::thread::yield_now();
     }
     let started = std::time::Instant::now();

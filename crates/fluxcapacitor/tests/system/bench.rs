@@ -10,7 +10,7 @@ use fluxcapacitor::{FluxBuilder, FluxRx, FluxTx, Packet};
 pub const SECOND: Duration = Duration::from_secs(1);
 
 /// How long something that must happen may take in real time.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub const PROFILES: [Profile; 2] = [Profile::Copy, Profile::ZeroCopy];
 

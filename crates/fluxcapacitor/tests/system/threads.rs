@@ -14,7 +14,7 @@ use crate::bench::{Bench, PROFILES, none_stranded, packet, packets};
 const PACKETS: u32 = 20_000;
 
 /// After which what has not come never will.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn packets_cross_from_the_receiver_by_workers_to_the_sender_and_out() {
