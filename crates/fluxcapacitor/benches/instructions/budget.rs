@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::BATCHES;
 use crate::rows::ROWS;
 
-/// How much more a row may take than its budget: the last digit is rounded.
-const SLACK: f64 = 0.1;
+/// How much more a row may take than its budget: less than an instruction.
+const SLACK: f64 = 0.5;
 
 /// Instructions a packet, row by row, at batches of [`BATCHES`] packets.
 type Budgets = BTreeMap<String, [f64; BATCHES.len()]>;
