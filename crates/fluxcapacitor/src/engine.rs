@@ -122,7 +122,7 @@ impl FluxEngine {
         let workers =
             workers.map(|(number, group)| Worker::new(number, group, &mut reader)).collect();
         let (options, pin) = (Options::default(), Pin::default());
-        Self { workers, options, pin, stop: StopHandle::default(), reader }.batch(BATCH)
+        Self { workers, options, pin, stop: StopHandle::default(), reader }
     }
 
     /// How the loop waits for packets; [`Poller::Adaptive`] by default.
@@ -132,12 +132,10 @@ impl FluxEngine {
         self
     }
 
-    /// How many packets to receive at a time, from 1 to as many as the smallest ring has slots; 64 by default.
+    /// How many packets to receive at a time, from 1 on; 64 by default. More than a tx ring has slots take longer each.
     #[must_use]
     pub fn batch(mut self, packets: u32) -> Self {
-        let most = self.workers.iter().map(Worker::batch_max).min().unwrap_or(BATCH);
-        let packets = packets.clamp(1, most.max(1));
-        self.options.batch = packets;
+        self.options.batch = packets.max(1);
         self.workers.iter_mut().for_each(|worker| worker.reserve(packets));
         self
     }

@@ -53,15 +53,50 @@ impl CompletionRing {
         if pool.umem().id() != self.lane.umem().id() {
             return Err(Error::Foreign);
         }
-        let before = pool.len();
-        pool.give_all(self.complete(max)?)?;
-        // Round the end of the ring it takes two batches.
-        let left = max - ((pool.len() - before) as u32).min(max);
-        pool.give_all(self.complete(left)?)?;
-        Ok((pool.len() - before) as u32)
+        self.all_runs(max, |ring, max| ring.reclaim_run(pool, max))
     }
 
-    /// Sends up to `max` frames that were sent home, and says how many. Stops behind what is rejected.
+    /// The same, as far as they lie side by side, up to one that is rejected. A loop of its own, with all registers for
+    /// itself.
+    #[inline(never)]
+    fn reclaim_run(&mut self, pool: &mut FramePool, max: u32) -> Result<u32, RingCorrupt> {
+        let count = self.ring.ready()?.min(max);
+        let (umem, sent) = (self.lane.umem().frames(), self.sent);
+        let (cells, mut released) = self.ring.run(count);
+        let (vacant, len) = pool.vacant();
+        let mut done = 0;
+        for (place, cell) in vacant.iter_mut().zip(cells) {
+            let Some(claim) = umem.claim(u64::load(cell), 0, sent) else {
+                self.rejected += 1;
+                released.count = 1;
+                break;
+            };
+            *place = claim.into_index() as u32;
+            done += 1;
+        }
+        *len += done as usize;
+        released.count += done;
+        Ok(done)
+    }
+
+    /// What `run` makes of all runs that are there, and of `max` frames at most: round the end of the ring it takes two,
+    /// and one more behind each that is rejected.
+    #[inline]
+    fn all_runs(
+        &mut self,
+        max: u32,
+        mut run: impl FnMut(&mut Self, u32) -> Result<u32, RingCorrupt>,
+    ) -> Result<u32> {
+        let mut done = 0;
+        loop {
+            done += run(self, max - done)?;
+            if self.ring.known() == 0 || done == max {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Sends up to `max` frames that were sent home, and says how many.
     ///
     /// # Errors
     /// [`Error::Ring`](crate::Error::Ring) if the ring is corrupt;
@@ -71,12 +106,11 @@ impl CompletionRing {
         if shared.umem().id() != self.lane.umem().id() {
             return Err(Error::Foreign);
         }
-        let first = self.send_run_home(shared, home, max)?;
-        // Round the end of the ring it takes two runs.
-        Ok(first + self.send_run_home(shared, home, max - first)?)
+        self.all_runs(max, |ring, max| ring.send_run_home(shared, home, max))
     }
 
-    /// The same, as far as they lie side by side. A loop of its own, with all registers for itself.
+    /// The same, as far as they lie side by side, up to one that is rejected. A loop of its own, with all registers for
+    /// itself.
     #[inline(never)]
     fn send_run_home(
         &mut self,

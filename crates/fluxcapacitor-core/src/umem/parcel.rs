@@ -16,7 +16,9 @@ use std::slice;
 use std::sync::Arc;
 
 use super::chain::Place;
-use super::{Chain, Foreign, Home, Segment, SharedFrameState, Slices, SlicesMut, UmemRegion};
+use super::{
+    Chain, Foreign, Frame, Home, Segment, SharedFrameState, Slices, SlicesMut, UmemRegion,
+};
 
 pub(super) use holds::Holds;
 pub(crate) use holds::Owed;
@@ -113,6 +115,28 @@ impl Parcel {
             }
             _ => Err(Foreign(chain)),
         }
+    }
+
+    /// Of a frame, whose bytes begin at offset `start`, of which there are none yet.
+    ///
+    /// # Errors
+    /// The frame itself, if it is of another UMEM.
+    #[inline]
+    pub fn fresh(
+        shared: &Arc<SharedFrameState>,
+        home: Home,
+        (frame, start): (Frame, u32),
+        origin: Origin,
+    ) -> Result<Self, Foreign<Frame>> {
+        let region = shared.umem();
+        if frame.umem() != region.id() {
+            return Err(Foreign(frame));
+        }
+        // Behind the last byte of a frame there is the next one, whose token this is not.
+        let start = start.min(region.layout().frame_size() - 1);
+        let first = region.byte_at(Place { index: frame.index(), start, len: 0 });
+        // SAFETY: [held]: by this one; [one-token]: the frame's token ends here; [in-chunk]: no bytes.
+        Ok(unsafe { shared.hold(1, About::new(origin, home)).parcel(first, 0) })
     }
 
     /// What it is made of, beside its chain.
@@ -217,6 +241,17 @@ impl Parcel {
         let layout = self.umem().layout();
         let start = layout.start(self.addr());
         if self.is_linear() { (start, layout.frame_size() - start - self.0.len) } else { (0, 0) }
+    }
+
+    /// Makes it of `len` bytes by its tail, if they fit its frame; says whether they do. One of several segments is left
+    /// as it is. New bytes hold whatever was there before.
+    #[inline]
+    pub fn resize(&mut self, len: u32) -> bool {
+        let fits = self.is_linear() && len <= self.0.shared().room_behind(self.0.first);
+        if fits {
+            self.0.len = len;
+        }
+        fits
     }
 
     /// Moves its start by `head` and its end by `tail` bytes, if it stays within its frame; says whether it did. One

@@ -9,26 +9,32 @@ use super::{Foreign, Frame, UmemRegion};
 /// Taking and giving never allocate: there is room for every frame of the UMEM from the start.
 pub struct FramePool {
     umem: UmemRegion,
-    frames: Vec<Frame>,
+    /// A place for each frame of the UMEM. The first `len` hold the indices of those that are here, whose tokens they
+    /// are (`[one-token]`).
+    frames: Box<[u32]>,
+    len: usize,
 }
 
 impl FramePool {
     /// An empty pool for the frames of `umem`.
     pub fn new(umem: &UmemRegion) -> Self {
-        let frames = Vec::with_capacity(umem.layout().frames() as usize);
-        Self { umem: umem.clone(), frames }
+        let frames = (0..umem.layout().frames()).collect();
+        Self { umem: umem.clone(), frames, len: 0 }
     }
 
     /// Takes a frame; `None` when all are out.
     #[inline]
     pub fn take(&mut self) -> Option<Frame> {
-        self.frames.pop()
+        let last = self.len.checked_sub(1)?;
+        let index = *self.frames.get(last)?;
+        self.len = last;
+        Some(Frame::new(index, self.umem.id()))
     }
 
     /// Takes frames one after the other, for as long as there are some.
     #[inline]
     pub fn drain(&mut self) -> impl Iterator<Item = Frame> {
-        std::iter::from_fn(|| self.frames.pop())
+        std::iter::from_fn(|| self.take())
     }
 
     /// Gives a frame to the pool.
@@ -40,8 +46,11 @@ impl FramePool {
         if frame.umem() != self.umem.id() {
             return Err(Foreign(frame));
         }
-        // Tokens are unique, so there are never more of them than the capacity holds.
-        self.frames.push(frame);
+        // Tokens are unique, so there are never more of them than places.
+        if let Some(place) = self.frames.get_mut(self.len) {
+            *place = frame.index();
+            self.len += 1;
+        }
         Ok(())
     }
 
@@ -60,13 +69,20 @@ impl FramePool {
     /// How many frames are in the pool.
     #[inline]
     pub fn len(&self) -> usize {
-        self.frames.len()
+        self.len
+    }
+
+    /// The vacant places, and what counts those that are taken from the first on: for the indices of frames of the same
+    /// UMEM, each of them a token (`[one-token]`).
+    #[inline]
+    pub(crate) fn vacant(&mut self) -> (&mut [u32], &mut usize) {
+        (self.frames.get_mut(self.len..).unwrap_or_default(), &mut self.len)
     }
 
     /// Whether all frames are out.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.frames.is_empty()
+        self.len == 0
     }
 
     /// The UMEM of its frames.

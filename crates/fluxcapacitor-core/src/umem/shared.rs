@@ -75,6 +75,12 @@ impl SharedFrameState {
         (byte.addr().get() - self.base) as u64
     }
 
+    /// How many bytes there are from this one of the UMEM to the end of its frame.
+    #[inline]
+    pub(super) fn room_behind(&self, byte: NonNull<u8>) -> u32 {
+        self.layout.split(self.addr_of(byte)).1
+    }
+
     /// The frame that a byte of the UMEM is in.
     #[inline]
     pub(super) fn index_of(&self, byte: NonNull<u8>) -> u32 {

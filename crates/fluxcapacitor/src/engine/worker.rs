@@ -88,17 +88,12 @@ impl Worker {
         Self { inlets, outlets, refused, number, spare: pool, umem, share }
     }
 
-    /// How many packets a batch can have: more would never find room for all in one of the rings.
-    pub(super) fn batch_max(&self) -> u32 {
-        let inlets =
-            self.inlets.iter().flat_map(|inlet| [inlet.half.rx.size(), inlet.half.fill.size()]);
-        inlets.chain(self.outlets.iter().map(|outlet| outlet.half.tx.size())).min().unwrap_or(1)
-    }
-
-    /// Makes room for batches of `packets`, where rings have none.
+    /// Makes room for batches of `packets`, where rings have none. There are no more in one than an rx ring has slots.
     pub(super) fn reserve(&mut self, packets: u32) {
-        self.inlets.iter_mut().for_each(|inlet| inlet.half.fill.reserve_aside(packets));
-        self.outlets.iter_mut().for_each(|outlet| outlet.half.tx.reserve_waiting(packets));
+        let sizes = self.inlets.iter().map(|inlet| inlet.half.rx.size());
+        let most = sizes.max().unwrap_or(0).min(packets);
+        self.inlets.iter_mut().for_each(|inlet| inlet.half.fill.reserve_aside(most));
+        self.outlets.iter_mut().for_each(|outlet| outlet.half.tx.reserve_waiting(most));
     }
 
     pub(super) fn tap(&mut self, tap: &Tap) {

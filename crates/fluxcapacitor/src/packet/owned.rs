@@ -172,9 +172,10 @@ impl Packet {
     /// [`NoRoom`] if they do not fit its frame, and the packet is untouched.
     #[inline]
     pub fn resize(&mut self, len: usize) -> Result<(), NoRoom> {
-        let (need, have) = (len, self.len() + self.tailroom());
-        let Ok(target) = i64::try_from(len) else { return Err(NoRoom { need, have }) };
-        self.adjust(0, target - self.len() as i64).map_err(|_| NoRoom { need, have })
+        if u32::try_from(len).is_ok_and(|len| self.parcel.resize(len)) {
+            return Ok(());
+        }
+        Err(NoRoom { need: len, have: self.len() + self.tailroom() })
     }
 
     /// Makes it a copy of `bytes`, from where it begins.

@@ -110,11 +110,10 @@ impl FluxTx {
         }
         let frame = self.pool.take()?;
         let start = XDP_PACKET_HEADROOM + self.half.granted.headroom;
-        let segment = self.shared.umem().segment(frame, start, 0).ok()?;
         // The kernel counts queues in u16.
         let origin = Origin { queue: self.half.device.queue() as u16, port: 0 };
         // It is of this UMEM.
-        Parcel::new(&self.shared, Home::Tx, segment.into(), origin).ok().map(Packet::new)
+        Parcel::fresh(&self.shared, Home::Tx, (frame, start), origin).ok().map(Packet::new)
     }
 
     /// Puts a packet into the tx ring; it leaves with [`FluxTx::flush`].
