@@ -229,3 +229,20 @@ fn rings_of_others_are_refused() {
     assert!(matches!(refused, Err(Error::Foreign)));
     assert_eq!(rx.occupancy(), 1);
 }
+
+#[test]
+fn what_is_aside_when_the_rings_are_dropped_can_be_recovered() {
+    let mut lab = Lab::new();
+    lab.lane.tx.hold_back(true);
+    lab.receive(60..64);
+    lab.lane.fill.refill(&mut lab.pool, 128).unwrap();
+    let lent = lab.exchange(|exchange| {
+        exchange.lend().take(2).for_each(drop);
+        exchange.lend().map(|lent| lent.send_back()).count()
+    });
+    assert_eq!((lent, lab.lane.tx.waiting(), lab.umem.census().user), (2, 2, FRAMES - 128));
+    let Lab { umem, mut pool, lane, peer } = lab;
+    drop((lane, peer));
+    umem.recover(&mut pool).unwrap();
+    assert_eq!(pool.len(), FRAMES as usize, "{:?}", umem.census());
+}

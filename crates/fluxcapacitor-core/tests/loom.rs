@@ -368,3 +368,34 @@ fn the_way_home_ends_with_the_last_packet() {
         assert_eq!(gone.strong_count(), 0);
     });
 }
+
+/// The half that posts takes frames home, while the one that receives is told of one of them by a lie, and sends it
+/// home again: what is below it on its way home is not what was below it before.
+#[test]
+fn frames_are_taken_home_and_a_forged_descriptor() {
+    loom::model(|| {
+        let (umem, mut pool) = umem(2);
+        let (lane, mut peer) = LaneRings::on_heap(&umem, SIZES, 0).unwrap();
+        let (mut fill, mut rx) = (lane.fill, lane.rx);
+        let shared = SharedFrameState::new(&umem);
+        let (one, two) = (pool.take().unwrap(), pool.take().unwrap());
+        forge(&mut peer, one.index().into());
+        shared.give(Home::Rx, one).unwrap();
+        let theirs = Arc::clone(&shared);
+        let receiver = thread::spawn(move || {
+            let forged = rx.pop().unwrap();
+            theirs.give(Home::Rx, two).unwrap();
+            if let Some(packet) = forged {
+                theirs.give(Home::Rx, packet.into_frame()).unwrap();
+            }
+        });
+        // A pool has places for two frames, in which a third would be lost.
+        let mut late = FramePool::new(&umem);
+        fill.take_home(&shared, Home::Rx, &mut pool, 1).unwrap();
+        receiver.join().unwrap();
+        shared.take(Home::Rx, &mut late).unwrap();
+        let frames: Vec<u32> =
+            pool.drain().chain(late.drain()).map(|frame| frame.index()).collect();
+        assert!(!matches!(frames[..], [_, _, _, ..] | [0, 0] | [1, 1]), "twice: {frames:?}");
+    });
+}

@@ -130,3 +130,14 @@ fn a_panic_on_the_way_loses_no_packet() {
         assert_eq!(lent(exchange), [60, 61, 62]);
     });
 }
+
+#[test]
+fn what_is_being_looked_at_is_not_lent() {
+    let mut lab = Lab::new();
+    lab.receive(&[60, 61]);
+    lab.exchange(|exchange| {
+        exchange.peek(0, 1, |_| assert_eq!(lent(exchange), [0; 0]));
+        assert_eq!(lent(exchange), [60, 61]);
+    });
+    assert_eq!(lab.lane.rx.rejected(), 0);
+}

@@ -88,7 +88,13 @@ impl FluxRaw {
 
     /// The same, to be driven in another way: the lane, its memory, and how many frames are for sending.
     pub(crate) fn into_lane(self) -> (Lane, FramePool, UmemRegion, u32) {
-        let Self { device, rx, fill, tx, completion, pool, umem, granted, tx_reserve } = self;
+        let Self { device, rx, mut fill, mut tx, completion, mut pool, umem, granted, tx_reserve } =
+            self;
+        // What an exchange has left aside: nobody looks for that again. In a pool of another UMEM there is no place.
+        let _same_umem = fill.give_aside(&mut pool);
+        let _a_corrupt_ring_shows_later = tx.push_waiting(|_| ());
+        let _same_umem = tx.give_up_waiting(&mut pool);
+        tx.take_bytes();
         let rings = LaneRings { fill, rx, tx, completion };
         (Lane { device, rings, granted }, pool, umem, tx_reserve)
     }

@@ -161,9 +161,11 @@ impl FillRing {
             for cell in cells {
                 // None below the lowest.
                 let Some(link) = below.get(next as usize) else { break };
+                // Read while the token is ours: from the next line on, a peer may give the frame to whoever receives.
+                let under = link.load(Relaxed);
                 // [one-token]: it was a link of the chain, and the ledger stands for it now.
                 umem.lend_index(next, posted).store(cell);
-                next = link.load(Relaxed);
+                next = under;
                 written.count += 1;
             }
             left -= written.count;
@@ -177,7 +179,8 @@ impl FillRing {
 
     /// Has exchanges of up to `most` packets put all of their frames aside, if they must; 64 at first.
     pub fn reserve_aside(&mut self, most: u32) {
-        self.aside.reserve(most);
+        // There are never more frames than there are.
+        self.aside.reserve(most.min(self.lane.umem().layout().frames()));
     }
 
     /// Gives frames of an exchange that there was no room for to a pool, and says how many those were.
@@ -282,5 +285,16 @@ impl FillRing {
     #[inline]
     pub fn size(&self) -> u32 {
         self.ring.size()
+    }
+}
+
+impl Drop for FillRing {
+    /// Frames aside are the closed lane's, from where they can be recovered.
+    fn drop(&mut self) {
+        let umem = self.lane.umem().frames();
+        // `[one-token]`: what was put aside are tokens.
+        while let Some(addr) = self.aside.pop() {
+            umem.lend_at(addr, self.posted);
+        }
     }
 }

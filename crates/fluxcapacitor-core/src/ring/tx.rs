@@ -274,3 +274,14 @@ impl TxRing {
         self.ring.size()
     }
 }
+
+impl Drop for TxRing {
+    /// Packets that wait are the closed lane's, from where their frames can be recovered.
+    fn drop(&mut self) {
+        let umem = self.lane.umem().frames();
+        // `[one-token]`: what waits are tokens.
+        while let Some(descriptor) = self.waiting.pop() {
+            umem.lend_at(descriptor.addr, self.queued);
+        }
+    }
+}

@@ -47,6 +47,7 @@ impl FramePool {
             return Err(Foreign(frame));
         }
         // Tokens are unique, so there are never more of them than places.
+        debug_assert!(self.len < self.frames.len(), "[one-token]");
         if let Some(place) = self.frames.get_mut(self.len) {
             *place = frame.index();
             self.len += 1;

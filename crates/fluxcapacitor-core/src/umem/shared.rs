@@ -10,8 +10,8 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::{Foreign, Frame, FramePool, Layout, UmemRegion};
-use crate::sync::AtomicU32;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::{AtomicU32, AtomicU64};
 
 /// No frame: the end of a stack.
 const NONE: u32 = u32::MAX;
@@ -39,7 +39,7 @@ pub struct SharedFrameState {
     rx: Stack,
     tx: Stack,
     /// How many parcels there are, beside the references (`[held]`, in `umem/parcel.rs`).
-    pub(super) held: AtomicU32,
+    pub(super) held: AtomicU64,
 }
 
 /// The frame on top; on a cache line of its own (two, since they are fetched in pairs).
@@ -59,7 +59,7 @@ impl SharedFrameState {
             layout: umem.layout(),
             rx: stack(),
             tx: stack(),
-            held: AtomicU32::new(0),
+            held: AtomicU64::new(0),
         })
     }
 

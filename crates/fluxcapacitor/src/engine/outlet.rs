@@ -21,8 +21,9 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    pub(super) fn new(half: TxHalf) -> Self {
-        Self { half, under_way: 0, feed: None }
+    /// Of a ring by which at most `under_way` packets were sent before.
+    pub(super) fn new(half: TxHalf, under_way: u32) -> Self {
+        Self { half, under_way, feed: None }
     }
 
     pub(super) fn tap(&mut self, tap: &Tap) {
@@ -99,7 +100,12 @@ impl Outlet {
                 break;
             }
         }
-        self.half.tx.give_up_waiting(spare)
+        let dropped = self.half.tx.give_up_waiting(spare)?;
+        if dropped > 0 {
+            // Less those that were counted with what has been sent meanwhile.
+            self.half.counters.add(Counter::TxBytes, self.half.tx.take_bytes());
+        }
+        Ok(dropped)
     }
 
     /// Posts frames that were sent where they are missing, so that there are `share` at most, and says how many; the

@@ -80,7 +80,7 @@ impl Worker {
                 queue: receives.device.queue(),
             };
             inlets.push(Inlet { half: receives, place, feed: None });
-            outlets.push(Outlet::new(sends));
+            outlets.push(Outlet::new(sends, umem.census().tx));
             reader.0.push(source);
         }
         let (inlets, mut outlets) = (inlets.into(), outlets.into());

@@ -199,8 +199,9 @@ impl FluxRx {
         for chain in self.half.rx.receive_whole(max)? {
             bytes += u64::from(chain.len());
             frames += chain.segments();
-            // It is of this UMEM, and there is room for it.
-            let Ok(parcel) = Parcel::new(&self.shared, Home::Rx, chain, origin) else { continue };
+            // It is of this UMEM, unless somebody has put another in its place; and there is room for it.
+            let made = Parcel::new(&self.shared, Home::Rx, chain, origin);
+            let parcel = made.map_err(|_| Error::Foreign)?;
             packets += u32::from(batch.push(Packet::new(parcel)).is_ok());
         }
         self.half.moved(frames, 0);

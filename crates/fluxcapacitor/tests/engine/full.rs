@@ -74,6 +74,7 @@ fn a_loop_that_waits_in_vain_goes_on_soon_however_many_packets_there_are() {
     assert!((TX_PATIENCE..32 * TX_PATIENCE).contains(&took), "64 packets waited for {took:?}");
     let stats = total(&engine);
     assert_eq!((stats.tx_packets, stats.drops.tx_full), (64, 64));
+    assert_eq!(stats.tx_bytes, bytes(&packets(0..64)));
     assert!(bench.sent(0) == packets(0..32));
     // The next turn waits anew.
     inject(&bench.nics[0], &packets(0..2));

@@ -11,6 +11,7 @@ mod memory;
 mod panics;
 mod pollers;
 mod queues;
+mod raw;
 mod settle;
 #[path = "../shared/soon.rs"]
 mod soon;

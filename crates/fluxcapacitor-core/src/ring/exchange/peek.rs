@@ -1,5 +1,7 @@
 //! A look at packets that are about to be lent.
 
+use std::cell::Cell;
+
 use super::Exchange;
 use crate::ring::{Descriptor, Slot};
 
@@ -13,7 +15,9 @@ impl Exchange<'_> {
     #[inline]
     pub fn peek(&self, skip: usize, step: usize, mut look: impl FnMut(&[u8])) {
         let umem = self.umem.frames();
-        let waiting = self.cells[self.cells.len() - self.left.get()..].iter();
+        // Meanwhile none is lent, whatever `look` asks for: what it is shown would be refused as not true.
+        let restored = Restored { left: &self.left, count: self.left.take() };
+        let waiting = self.cells[self.cells.len() - restored.count..].iter();
         for cell in waiting.skip(skip).step_by(step.max(1)) {
             let descriptor = Descriptor::load(cell);
             // [one-clearer]: the rx ring is borrowed by this exchange, so nobody else clears the entry meanwhile.
@@ -22,5 +26,18 @@ impl Exchange<'_> {
                 look(claim.bytes_mut());
             }
         }
+    }
+}
+
+/// Has the packets that were left be left again, also after a panic.
+struct Restored<'x> {
+    left: &'x Cell<usize>,
+    count: usize,
+}
+
+impl Drop for Restored<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.left.set(self.count);
     }
 }

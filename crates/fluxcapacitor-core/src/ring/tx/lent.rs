@@ -41,7 +41,8 @@ impl TxRing {
 
     /// Has up to `most` packets out of an exchange wait, if they must; 64 at first.
     pub fn reserve_waiting(&mut self, most: u32) {
-        self.waiting.reserve(most);
+        // There are never more frames than there are.
+        self.waiting.reserve(most.min(self.lane.umem().layout().frames()));
     }
 
     /// How many packets wait for room.

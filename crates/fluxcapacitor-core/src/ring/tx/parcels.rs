@@ -94,7 +94,7 @@ impl TxRing {
         match self.push_chain(parcel.into_chain()) {
             Ok(()) => {
                 self.bytes = self.bytes.wrapping_add(bytes.into());
-                self.further += segments - 1;
+                self.further = self.further.wrapping_add(segments - 1);
                 Ok(())
             }
             // The chain is the same.

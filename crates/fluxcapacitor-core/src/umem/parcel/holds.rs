@@ -3,7 +3,8 @@
 //! # Safety
 //! Owns `[held]`: a [`SharedFrameState`] lives, and keeps the region mapped, for as long as there is a hold on it, and
 //! each parcel has one. They are counted apart from the references of an [`Arc`], of which they have one together, so
-//! that a batch of packets is counted at once.
+//! that a batch of packets is counted at once. In 64 bits, which no program counts through: also those of packets that
+//! were sent and never settled count.
 #![allow(unsafe_code)]
 
 use std::marker::PhantomData;
@@ -29,7 +30,7 @@ impl SharedFrameState {
     #[inline]
     pub(crate) fn hold(self: &Arc<Self>, count: u32, about: About) -> Holds<'_> {
         // Relaxed, as for a reference: whoever counts has one.
-        if count > 0 && self.held.fetch_add(count, Relaxed) == 0 {
+        if count > 0 && self.held.fetch_add(count.into(), Relaxed) == 0 {
             // One for all of them, until the last is let go.
             mem::forget(Arc::clone(self));
         }
@@ -41,7 +42,7 @@ impl SharedFrameState {
     /// # Safety
     /// There are as many, for which no parcel stands any more.
     #[inline]
-    pub(super) unsafe fn let_go(this: NonNull<Self>, count: u32) {
+    pub(super) unsafe fn let_go(this: NonNull<Self>, count: u64) {
         // SAFETY: [held]: it lives until the last hold is let go.
         let held = unsafe { &this.as_ref().held };
         // Release: all that was done by it comes before its end (partner: the fence of whoever is last).
@@ -80,7 +81,7 @@ impl Drop for Holds<'_> {
     fn drop(&mut self) {
         if self.left > 0 {
             // SAFETY: they were taken and not given away.
-            unsafe { SharedFrameState::let_go(self.shared, self.left) };
+            unsafe { SharedFrameState::let_go(self.shared, self.left.into()) };
         }
     }
 }
@@ -91,7 +92,7 @@ pub(crate) struct Owed {
     shared: Option<Arc<SharedFrameState>>,
     /// Where that is, as parcels point to it.
     address: usize,
-    count: u32,
+    count: u64,
 }
 
 impl Owed {
@@ -130,5 +131,32 @@ impl Owed {
 impl Drop for Owed {
     fn drop(&mut self) {
         self.settle();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::Origin;
+    use super::*;
+    use crate::umem::{Home, Layout, PageSize, UmemRegion};
+
+    #[test]
+    fn more_holds_than_32_bits_count_are_held() {
+        let layout = Layout::new(2048, 1, 0).unwrap();
+        let (umem, _pool) = UmemRegion::new(layout, PageSize::Base).unwrap();
+        let shared = SharedFrameState::new(&umem);
+        let about = About::new(Origin::default(), Home::Rx);
+        let hold = |count| mem::forget(shared.hold(count, about));
+        (0..3).for_each(|_| hold(u32::MAX));
+        hold(4);
+        assert_eq!(Arc::strong_count(&shared), 2, "one reference for all of them");
+        let let_go = |count| {
+            // SAFETY: [held]: they were taken above, for no parcel.
+            unsafe { SharedFrameState::let_go(shared.pointer(), count) }
+        };
+        let_go(3 << 32);
+        assert_eq!(Arc::strong_count(&shared), 2, "one is left");
+        let_go(1);
+        assert_eq!(Arc::strong_count(&shared), 1);
     }
 }
