@@ -26,5 +26,5 @@ pub(crate) use parcel::{About, Owed};
 pub use parcel::{Origin, Parcel};
 pub use pool::FramePool;
 pub use region::{Foreign, NoSegment, UmemId, UmemRegion};
-pub use shared::{Coming, Home, SharedFrameState};
+pub use shared::{Home, SharedFrameState};
 pub use slices::{Slices, SlicesMut};

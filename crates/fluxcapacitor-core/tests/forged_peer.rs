@@ -354,3 +354,17 @@ fn a_frame_of_another_umem_is_refused_and_handed_back() {
     others.give(packet.into_frame()).unwrap();
     assert_eq!(others.len(), 2);
 }
+
+/// A pool that has all frames has no place for another one, and is told of some all the same: that ends.
+#[test]
+fn a_full_pool_is_not_asked_for_ever() {
+    let layout = Layout::new(FRAME_SIZE, 2, 0).unwrap();
+    let (umem, mut pool) = UmemRegion::new(layout, PageSize::Base).unwrap();
+    let (mut lane, mut peer) = LaneRings::on_heap(&umem, RingSizes::default(), 0).unwrap();
+    for frame in 0..3 {
+        peer.completion.push(frame * u64::from(FRAME_SIZE)).unwrap().unwrap();
+    }
+    peer.completion.publish();
+    assert_eq!(lane.completion.reclaim(&mut pool, u32::MAX).unwrap(), 0);
+    assert_eq!((lane.completion.rejected(), pool.len()), (3, 2));
+}

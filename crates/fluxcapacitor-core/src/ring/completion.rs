@@ -64,9 +64,12 @@ impl CompletionRing {
         let (umem, sent) = (self.lane.umem().frames(), self.sent);
         let (cells, mut released) = self.ring.run(count);
         let (vacant, len) = pool.vacant();
-        let mut done = 0;
-        for (place, cell) in vacant.iter_mut().zip(cells) {
-            let Some(claim) = umem.claim(u64::load(cell), 0, sent) else {
+        let (mut places, mut done) = (vacant.iter_mut(), 0);
+        // Each that is looked at is taken, also by a full pool, to which only a lie can be told: who calls goes on until
+        // there is none.
+        for cell in cells {
+            let claim = umem.claim(u64::load(cell), 0, sent);
+            let Some((claim, place)) = claim.and_then(|claim| Some((claim, places.next()?))) else {
                 self.rejected += 1;
                 released.count = 1;
                 break;

@@ -162,7 +162,7 @@ impl SharedFrameState {
 
     /// Takes all frames that have come home, one after the other. Those that it is not asked for are sent home anew.
     #[inline]
-    pub fn coming(&self, home: Home) -> Coming<'_> {
+    fn coming(&self, home: Home) -> Coming<'_> {
         let (below, next) = self.take_chain(home);
         Coming { shared: self, home, below, next }
     }
@@ -213,7 +213,7 @@ impl SharedFrameState {
 /// Frames that have come home. See [`SharedFrameState::coming`].
 #[derive(Debug)]
 #[must_use = "frames that it is not asked for are sent home anew"]
-pub struct Coming<'s> {
+pub(crate) struct Coming<'s> {
     shared: &'s SharedFrameState,
     home: Home,
     below: &'s [AtomicU32],

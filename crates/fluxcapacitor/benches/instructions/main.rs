@@ -9,7 +9,8 @@
 //! simulated kernel. Counts do not vary from run to run, but they are not time.
 //!
 //! It fails if a row takes more than `budgets.toml` allows. `--raise` writes down what was counted, for whoever changes
-//! them openly. They are those of one compiler: another may count a few more or less.
+//! them openly. They are those of one compiler: another may count a few more or less. With `--required`, it also fails
+//! where there is no valgrind.
 
 mod budget;
 mod rows;

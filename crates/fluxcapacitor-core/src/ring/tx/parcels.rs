@@ -47,7 +47,7 @@ impl TxRing {
         Ok(())
     }
 
-    /// Pushes packets out of the first of `slots`, which hold what is `made` of packets that know their way home, as far as
+    /// Pushes packets out of the first of `slots`, which hold what `make` makes of packets that know their way home, as far as
     /// there is room, and up to the first that has to be [pushed](TxRing::push_parcel) by itself; says how many.
     #[inline]
     pub fn push_parcels<T>(
