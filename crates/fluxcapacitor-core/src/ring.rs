@@ -16,6 +16,7 @@ mod completion;
 mod consumer;
 mod exchange;
 mod fill;
+mod gathered;
 #[cfg(any(feature = "simulator", loom))]
 mod kernel;
 mod lane;
@@ -36,7 +37,7 @@ use std::fmt;
 
 pub use completion::{Completed, CompletionRing};
 pub use consumer::{ConsumerRing, Taken};
-pub use exchange::{Exchange, Lending, Lent};
+pub use exchange::{Came, Exchange, Lending, LendingChains, Lent, LentChain};
 pub use fill::FillRing;
 #[cfg(loom)]
 pub use kernel::{Addresses, KernelSide, Outgoing};

@@ -15,6 +15,7 @@ mod shared;
 mod slices;
 
 pub use census::Census;
+pub(crate) use chain::Place as ChainStart;
 pub use chain::{Chain, NoChain};
 pub(crate) use claim::{Frames, Loan};
 pub use frame::{Frame, Segment};

@@ -3,9 +3,14 @@
 #![cfg(not(loom))]
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use fluxcapacitor_core::ring::{Descriptor, LaneRings, PeerRings, RingSizes, XDP_PKT_CONTD};
-use fluxcapacitor_core::umem::{Chain, FramePool, Layout, PageSize, UmemRegion};
+use fluxcapacitor_core::ring::{
+    Descriptor, LaneRings, Lent, LentChain, PeerRings, RingSizes, XDP_PKT_CONTD,
+};
+use fluxcapacitor_core::umem::{
+    Chain, FramePool, Layout, Origin, PageSize, Parcel, SharedFrameState, UmemRegion,
+};
 
 const FRAMES: u32 = 24;
 const FRAME_SIZE: u32 = 2048;
@@ -28,6 +33,52 @@ impl Random {
     }
 }
 
+/// What is lent.
+enum Any<'x> {
+    Linear(Lent<'x>),
+    Chain(LentChain<'x>),
+}
+
+impl Any<'_> {
+    fn kind(&self) -> usize {
+        usize::from(matches!(self, Self::Chain(_)))
+    }
+
+    fn slices_mut(&mut self) -> Vec<&mut [u8]> {
+        match self {
+            Self::Linear(lent) => vec![lent.bytes_mut()],
+            Self::Chain(lent) => {
+                let (len, segments) = (lent.len() as usize, lent.segments() as usize);
+                let slices: Vec<&mut [u8]> = lent.slices_mut().collect();
+                assert_eq!(slices.iter().map(|slice| slice.len()).sum::<usize>(), len);
+                assert!(segments == slices.len() && segments > 1);
+                slices
+            }
+        }
+    }
+
+    fn into_chain(self) -> Chain {
+        match self {
+            Self::Linear(lent) => lent.into_segment().into(),
+            Self::Chain(lent) => lent.into_chain(),
+        }
+    }
+
+    fn into_parcel(self, shared: &Arc<SharedFrameState>) -> Parcel {
+        match self {
+            Self::Linear(lent) => lent.into_parcel(shared, Origin::default()),
+            Self::Chain(lent) => lent.into_parcel(shared, Origin::default()),
+        }
+    }
+
+    fn send_back(self) -> bool {
+        match self {
+            Self::Linear(lent) => lent.send_back(),
+            Self::Chain(lent) => lent.send_back(),
+        }
+    }
+}
+
 struct User {
     /// Where the UMEM's memory begins.
     base: usize,
@@ -35,14 +86,19 @@ struct User {
     pool: FramePool,
     packets: Vec<Chain>,
     lane: LaneRings,
+    shared: Arc<SharedFrameState>,
+    /// Packets of one segment, and of several; as many as were lent, and sent back.
     taken: [u64; 2],
+    lent: [u64; 2],
+    sent_back: [u64; 2],
     salvaged: u64,
 }
 
 impl User {
     fn step(&mut self, random: &mut Random) {
         let lane = &mut self.lane;
-        match random.below(6) {
+        match random.below(9) {
+            6.. => self.exchange(random),
             0 | 1 => {
                 lane.fill.refill(&mut self.pool, random.below(8) as u32).unwrap();
                 lane.fill.publish();
@@ -67,6 +123,59 @@ impl User {
                 }
             }
         }
+    }
+
+    /// What is lent goes back, or out again, or is taken, or nothing is said.
+    fn exchange(&mut self, random: &mut Random) {
+        let Self { base, pool, packets, lane, shared, lent, sent_back, .. } = self;
+        let LaneRings { fill, rx, tx, .. } = lane;
+        let max = random.below(8) as u32;
+        tx.hold_back(random.below(4) == 0);
+        let exchange = rx.exchange_whole(fill, tx, &mut [], max, |exchange, _| {
+            let count = random.below(8) as usize;
+            let linear = exchange.lend().take(count).map(Any::Linear);
+            let chains = exchange.lend_chains().take(count).map(Any::Chain);
+            let mut all: Vec<Any<'_>> = linear.chain(chains).collect();
+            assert!(all.len() <= max as usize);
+            // Each byte of all that is lent is there once.
+            let mut seen = HashSet::new();
+            for packet in &mut all {
+                for slice in packet.slices_mut().into_iter().filter(|slice| !slice.is_empty()) {
+                    slice.fill(5);
+                    let chunk = (slice.as_ptr().addr() - *base) / FRAME_SIZE as usize;
+                    assert!(seen.insert(chunk), "two tokens");
+                }
+            }
+            let (mut kept, mut sent) = (0, 0);
+            for mut packet in all {
+                let (kind, segments) = (packet.kind(), packet.slices_mut().len() as u64);
+                lent[kind] += 1;
+                match random.below(5) {
+                    0 => {
+                        kept += segments;
+                        packets.push(packet.into_chain());
+                    }
+                    1 => {
+                        kept += segments;
+                        packets.push(packet.into_parcel(shared).into_chain());
+                    }
+                    2 | 3 => {
+                        if packet.send_back() {
+                            sent += segments;
+                            sent_back[kind] += 1;
+                        }
+                    }
+                    _ => drop(packet),
+                }
+            }
+            assert_eq!(exchange.came().frames, exchange.recycled() as u64 + kept + sent);
+        });
+        exchange.expect("indices are honest in this test");
+        fill.give_aside(pool).unwrap();
+        tx.push_waiting(|bytes| assert_ne!(bytes, [0; 0])).unwrap();
+        tx.give_up_waiting(pool).unwrap();
+        tx.publish();
+        fill.publish();
     }
 
     /// No two tokens of one frame, no frame that is ours without one, and every byte can be written.
@@ -160,7 +269,19 @@ fn no_chain_of_lies_makes_a_second_token_or_loses_a_frame() {
     let near_the_wrap = u32::MAX - 1000;
     let (mut lane, mut peer) = LaneRings::on_heap(&umem, sizes, near_the_wrap).unwrap();
     lane.allow_chains(SEGMENTS_MAX, SEGMENTS_MAX);
-    let mut user = User { base, umem, pool, packets: Vec::new(), lane, taken: [0; 2], salvaged: 0 };
+    let shared = SharedFrameState::new(&umem);
+    let mut user = User {
+        base,
+        umem,
+        pool,
+        packets: Vec::new(),
+        lane,
+        shared,
+        taken: [0; 2],
+        lent: [0; 2],
+        sent_back: [0; 2],
+        salvaged: 0,
+    };
     for step in 0..STEPS {
         user.step(&mut random);
         hostile(&mut peer, &mut random);
@@ -171,5 +292,10 @@ fn no_chain_of_lies_makes_a_second_token_or_loses_a_frame() {
     assert!(
         taken.iter().all(|taken| *taken > 5_000) && rejected > 50_000 && salvaged > 5_000,
         "{taken:?} linear and longer ones taken, {rejected} rejected, {salvaged} frames salvaged"
+    );
+    let (lent, sent_back) = (user.lent, user.sent_back);
+    assert!(
+        lent.iter().chain(&sent_back).all(|packets| *packets > 4_000),
+        "{lent:?} linear and longer ones lent, {sent_back:?} sent back"
     );
 }

@@ -8,7 +8,7 @@ use fluxcapacitor_core::{Error, Result};
 
 pub use queues::Queues;
 
-use crate::engine::{self, FluxEngine};
+use crate::engine::FluxEngine;
 #[cfg(doc)]
 use crate::granted::Granted;
 use crate::hook::{Attach, XdpProgram};
@@ -226,16 +226,8 @@ impl FluxBuilder {
     /// There is one worker for each queue, which drives the queue of that number of all interfaces.
     ///
     /// # Errors
-    /// As [`FluxBuilder::build_raw`], but for several queues and interfaces; [`Error::Invalid`] for packets of
-    /// several frames, which the engine does not lend.
+    /// As [`FluxBuilder::build_raw`], but for several queues and interfaces.
     pub fn build_engine(self) -> Result<FluxEngine> {
-        if self.multi_buffer {
-            return Err(Error::invalid(
-                "multi_buffer",
-                "with build_engine()",
-                engine::MULTI_BUFFER,
-            ));
-        }
         Ok(FluxEngine::of(open::groups(&self, None)?))
     }
 

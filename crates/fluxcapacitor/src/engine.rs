@@ -21,7 +21,6 @@ pub use cpu::Pin;
 pub use handle::EngineHandle;
 pub use stop::StopHandle;
 pub(crate) use turn::Turn;
-pub(crate) use worker::MULTI_BUFFER;
 pub use worker::WorkerInfo;
 
 use crate::granted::Granted;
@@ -108,8 +107,7 @@ pub struct FluxEngine {
 }
 
 impl FluxEngine {
-    /// Of a queue that is open in raw mode. One that takes packets of several frames (`multi_buffer`) cannot be
-    /// driven: every turn of it is [`Error::Invalid`].
+    /// Of a queue that is open in raw mode.
     #[must_use]
     pub fn new(raw: FluxRaw) -> Self {
         let (lane, pool, umem, tx_reserve) = raw.into_lane();

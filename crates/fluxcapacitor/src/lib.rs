@@ -73,7 +73,7 @@ pub use fluxcapacitor_ebpf as ebpf;
 pub use fluxcapacitor_proto as proto;
 pub use granted::Granted;
 pub use hook::XskMap;
-pub use packet::{Packet, PacketRef};
+pub use packet::{ChainRef, Packet, PacketRef};
 pub use poller::Poller;
 pub use raw::FluxRaw;
 pub use stats::Stats;

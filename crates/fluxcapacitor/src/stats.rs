@@ -62,7 +62,8 @@ impl Counters {
         self.get(Counter::Out)
     }
 
-    fn get(&self, counter: Counter) -> u64 {
+    /// What was counted.
+    pub(crate) fn get(&self, counter: Counter) -> u64 {
         self.0[counter as usize].load(Relaxed)
     }
 }

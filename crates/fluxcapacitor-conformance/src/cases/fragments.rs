@@ -53,8 +53,42 @@ pub(super) fn send_receive(bench: &Bench<'_>) -> Outcome {
         bench.cross((A, &mut sender), &mut receiver, &all)?;
         let dropped = receiver.statistics()?;
         assert_eq!((dropped.rx_dropped, dropped.rx_ring_full), (0, 0), "{dropped:?}");
+        drop(receiver);
+        echo(bench, frame_size, &mut sender, &all)?;
     }
     Ok(())
+}
+
+/// An engine sends them back, whole.
+fn echo(bench: &Bench<'_>, frame_size: u32, raw: &mut FluxRaw, all: &[Vec<u8>]) -> Outcome {
+    let mut engine = bench.engine(B, |b| b.multi_buffer(true).frame_size(frame_size))?;
+    for packets in all.chunks(16) {
+        bench.send(raw, packets)?;
+        let mut sent = 0;
+        bench.until("sent back", || {
+            sent += engine.poll_once(|batch| {
+                for mut packet in batch {
+                    swap_addresses(packet.data_mut());
+                    packet.transmit();
+                }
+                for mut packet in batch.chains() {
+                    packet.segments_mut().take(1).for_each(swap_addresses);
+                    packet.transmit();
+                }
+            })?;
+            Ok(sent == packets.len())
+        })?;
+        let mut expected = packets.to_vec();
+        expected.iter_mut().for_each(|packet| swap_addresses(packet));
+        assert!(bench.receive(raw, packets.len())? == expected);
+    }
+    let total = engine.stats()?.total();
+    assert_eq!((total.tx_packets, total.drops.total()), (all.len() as u64, 0), "{total}");
+    Ok(())
+}
+
+fn swap_addresses(packet: &mut [u8]) {
+    packet[..12].rotate_left(6);
 }
 
 /// A packet of so many segments, each of `len` bytes; what it is as a whole.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Descriptor;
 use super::slot::Slot;
 use crate::sync::AtomicU64;
 
@@ -64,6 +65,16 @@ impl<T: Slot> Aside<T> {
             (self.seen, self.len) = (0, 0);
         }
         Some(first)
+    }
+}
+
+impl Aside<Descriptor> {
+    /// How many segments the first packet has.
+    pub(super) fn first_whole(&self) -> u32 {
+        let waiting = &Descriptor::cells(&self.words)[self.seen as usize..self.len as usize];
+        let last = waiting.iter().position(|cell| !Descriptor::load(cell).goes_on());
+        // No more than there are slots.
+        last.map_or(self.len(), |last| last as u32 + 1)
     }
 }
 

@@ -5,10 +5,11 @@
 //! to the fill ring in the same step. Rings are checked and cut once a batch.
 //!
 //! # Safety
-//! Owns `[slot-each]`: an exchange lends no more packets than each of its ways had slots when it began. A packet
+//! Owns `[slot-each]`: an exchange takes no more descriptors than each of its ways had slots when it began. A frame
 //! that was lent takes one slot, of one of them, and ends there.
 #![allow(unsafe_code)]
 
+mod chains;
 mod peek;
 
 use std::cell::Cell;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::{fmt, mem};
 
 use super::consumer::Release;
+use super::gathered::{Gathered, Whole};
 use super::outbox::{Outbox, TxSlots};
 use super::slots::Rest;
 use super::way::Way;
@@ -23,6 +25,7 @@ use super::{ConsumerRing, Descriptor, Slot};
 use crate::umem::{
     About, Frames, Holder, Home, Loan, Origin, Parcel, Segment, SharedFrameState, UmemRegion,
 };
+pub use chains::{LendingChains, LentChain};
 
 /// A batch of received packets, each of which is lent once, and goes back to the fill ring unless it is
 /// taken elsewhere.
@@ -49,19 +52,22 @@ pub struct Exchange<'r> {
     own: TxSlots<'r>,
     others: &'r [Option<Outbox<'r>>],
     rejected_before: &'r Cell<u64>,
+    /// Those of packets of several segments, if the batch is one of these.
+    chains: Option<Whole<'r>>,
     release: Release<'r>,
 }
 
 impl<'r> Exchange<'r> {
-    /// Of as many packets as `back`, `own` and `others` each have slots for, out of `from`, which cuts the rx ring.
-    /// All are of the UMEM `umem`, and nobody else writes to their slots.
+    /// Of as many packets as `back`, `own` and `others` each have slots for, out of `from`, which cuts the rx ring; or
+    /// of those whose descriptors were gathered out of that. All are of the UMEM `umem`, and nobody else writes to
+    /// their slots.
     #[inline(always)]
     pub(super) fn new(
         (umem, received): (&'r UmemRegion, Holder),
         (back, slots): (Way<'r, u64>, usize),
         (own, own_slots): (TxSlots<'r>, usize),
         others: &'r [Option<Outbox<'r>>],
-        from: &'r mut ConsumerRing<Descriptor>,
+        (from, gathered): (&'r mut ConsumerRing<Descriptor>, Option<&'r mut Gathered>),
         rejected_before: &'r mut u64,
     ) -> Self {
         let mut slots = slots.min(own_slots);
@@ -69,7 +75,14 @@ impl<'r> Exchange<'r> {
             slots = slots.min(outbox.room());
         }
         // Of slots that a ring of u32 indices was cut to.
-        let (cells, release) = from.run_by_hand(slots as u32);
+        let slots = slots as u32;
+        let ((cells, release), chains) = match gathered {
+            None => (from.run_by_hand(slots), None),
+            Some(gathered) => {
+                let (cells, chains) = gathered.begin(slots);
+                ((cells, from.run_by_hand(0).1), chains)
+            }
+        };
         Self {
             umem,
             cells,
@@ -83,12 +96,13 @@ impl<'r> Exchange<'r> {
             own,
             others,
             rejected_before: Cell::from_mut(rejected_before),
+            chains,
             release,
         }
     }
 
-    /// Lends the packets that have not been lent, one after the other. Those that it is not asked for
-    /// can be lent later.
+    /// Lends the packets that have not been lent, one after the other, if they have one segment each. Those that it is
+    /// not asked for can be lent later.
     #[inline]
     pub fn lend(&self) -> Lending<'_> {
         let (umem, received, home) = (self.umem.frames(), self.received, self.back.holder);
@@ -107,20 +121,34 @@ impl<'r> Exchange<'r> {
     /// How many packets have not been lent yet, at most: what is rejected counts until it is seen.
     #[inline]
     pub fn len(&self) -> usize {
-        self.left.get()
+        self.left.get() + self.chains.map_or(0, |chains| chains.firsts().count())
     }
 
     /// Whether all packets have been lent.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.left.get() == 0 && self.chains.is_none_or(Whole::is_empty)
     }
 
-    /// How many packets have been lent, and how many descriptors were rejected in between.
+    /// How many packets have been lent, and how many descriptors, or packets of several segments, were rejected in
+    /// between.
     #[inline]
     pub fn taken(&self) -> (u64, u64) {
+        let Came { packets, rejected, .. } = self.came();
+        (packets, rejected)
+    }
+
+    /// What came out of the rx ring.
+    #[inline]
+    pub fn came(&self) -> Came {
         let rejected = self.rejected.get();
-        (self.seen() as u64 - rejected, rejected)
+        match self.chains {
+            None => {
+                let packets = self.seen() as u64 - rejected;
+                Came { packets, frames: packets, rejected }
+            }
+            Some(chains) => chains.came(rejected),
+        }
     }
 
     /// Bytes of the packets that were lent, as they came in, once each has come to an end: was sent, taken or
@@ -148,10 +176,13 @@ impl<'r> Exchange<'r> {
         self.others
     }
 
-    /// Slots that are done with.
+    /// Descriptors that are done with.
     #[inline]
     fn seen(&self) -> usize {
-        self.cells.len() - self.left.get() - self.behind.get()
+        match self.chains {
+            None => self.cells.len() - self.left.get() - self.behind.get(),
+            Some(chains) => chains.seen(),
+        }
     }
 
     #[inline]
@@ -166,6 +197,17 @@ impl Drop for Exchange<'_> {
         // Of slots that a ring of u32 indices was cut to.
         self.release.release(self.seen() as u32);
     }
+}
+
+/// What came out of the rx ring, by an exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Came {
+    /// Packets that have been lent.
+    pub packets: u64,
+    /// Frames, of those and of packets that were rejected and have gone back.
+    pub frames: u64,
+    /// Descriptors, or packets of several segments, that were rejected.
+    pub rejected: u64,
 }
 
 /// Lends the packets of an [`Exchange`] in the order of their arrival. It ends behind a descriptor that is rejected:

@@ -207,11 +207,11 @@ impl FillRing {
         Ok(given)
     }
 
-    /// A way into it for up to `max` frames, where it has `room`; aside, if that is less. And for how many.
+    /// A way into it for up to `max` frames, and for how many: as [`Way::new`].
     #[inline(always)]
-    pub(super) fn way(&mut self, room: u32, max: u32) -> (Way<'_, u64>, usize) {
+    pub(super) fn way(&mut self, slots: (u32, u32, u32)) -> (Way<'_, u64>, usize) {
         let Self { ring, aside, posted, .. } = self;
-        Way::new(ring, aside, *posted, (room, 1, max))
+        Way::new(ring, aside, *posted, slots)
     }
 
     /// The cursor, for addresses whose frames have been written down.

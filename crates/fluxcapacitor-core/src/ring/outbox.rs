@@ -7,9 +7,9 @@
 use std::cell::Cell;
 use std::fmt;
 
-use super::Descriptor;
-use super::exchange::Lent;
+use super::exchange::{Lent, LentChain};
 use super::way::Way;
+use super::{Descriptor, XDP_PKT_CONTD};
 use crate::umem::{Holder, UmemId};
 
 /// Slots of a [`TxRing`](super::TxRing), for the packets of an [`Exchange`](super::Exchange): one for each of them.
@@ -28,6 +28,18 @@ pub(super) struct TxSlots<'r> {
     way: Way<'r, Descriptor>,
     bytes: Cell<u64>,
     bytes_before: &'r mut u64,
+    /// How many segments beyond the first of each packet were put here.
+    further: Cell<u64>,
+    chains: &'r Cell<Chains>,
+}
+
+/// What a tx ring knows of packets of several segments.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chains {
+    /// How many a packet may have: no more than the ring has slots.
+    pub(super) segments_max: u32,
+    /// How many beyond the first of each packet were pushed, of those that are counted.
+    pub(super) further: u32,
 }
 
 impl<'r> Outbox<'r> {
@@ -62,13 +74,18 @@ impl<'r> Outbox<'r> {
 
 impl<'r> TxSlots<'r> {
     #[inline(always)]
-    pub(super) fn new(way: Way<'r, Descriptor>, bytes_before: &'r mut u64) -> Self {
-        Self { way, bytes: Cell::new(0), bytes_before }
+    pub(super) fn new(
+        way: Way<'r, Descriptor>,
+        bytes_before: &'r mut u64,
+        chains: &'r mut Chains,
+    ) -> Self {
+        let (bytes, further) = (Cell::new(0), Cell::new(0));
+        Self { way, bytes, bytes_before, further, chains: Cell::from_mut(chains) }
     }
 
     #[inline]
     pub(super) fn count(&self) -> u64 {
-        self.way.slots.written() as u64
+        self.way.slots.written() as u64 - self.further.get()
     }
 
     #[inline]
@@ -96,6 +113,35 @@ impl<'r> TxSlots<'r> {
         let descriptor = lent.give(holder);
         // SAFETY: [slot-each]: there is one for the packet, which ends here.
         unsafe { self.way.slots.write(descriptor) };
+        true
+    }
+
+    /// The same for a packet of several segments, or that has more than can be sent.
+    ///
+    /// # Safety
+    /// They are slots of the packet's exchange.
+    pub(super) unsafe fn put_chain(&self, lent: LentChain<'_>) -> bool {
+        // A segment without bytes is as invalid as a packet without any.
+        let mut chains = self.chains.get();
+        if lent.segments() > chains.segments_max || lent.slices().any(<[u8]>::is_empty) {
+            return false;
+        }
+        let (umem, mut packet) = lent.give();
+        self.bytes.set(self.bytes.get() + u64::from(packet.len()));
+        let further = packet.segments() - 1;
+        self.further.set(self.further.get() + u64::from(further));
+        if !self.way.is_aside() {
+            chains.further = chains.further.wrapping_add(further);
+            self.chains.set(chains);
+        }
+        // It is of this UMEM.
+        while let Ok(Some(segment)) = umem.take_first(&mut packet) {
+            let (start, len) = (segment.start(), segment.len());
+            let options = if segment.continues() { XDP_PKT_CONTD } else { 0 };
+            let addr = umem.frames().lend(segment.into_frame(), self.holder()) + u64::from(start);
+            // SAFETY: [slot-each]: there is one for each segment of the packet, which ends here.
+            unsafe { self.way.slots.write(Descriptor { addr, len, options }) };
+        }
         true
     }
 }

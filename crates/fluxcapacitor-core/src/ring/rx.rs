@@ -1,16 +1,16 @@
 //! The rx ring: packets received.
 
+mod lent;
 mod parcels;
 
 use std::mem;
 use std::sync::Arc;
 
 use super::consumer::Taken;
+use super::gathered::Gathered;
 use super::transfer::{Step, transfer};
 use super::whole::{Reassembly, WholePackets};
-use super::{
-    ConsumerRing, Descriptor, Exchange, FillRing, Outbox, RingCorrupt, TxRing, XDP_PKT_CONTD,
-};
+use super::{ConsumerRing, Descriptor, FillRing, RingCorrupt, TxRing, XDP_PKT_CONTD};
 use crate::error::{Error, Result};
 use crate::umem::{Chain, Frames, Holder, Lane, Segment};
 
@@ -25,16 +25,26 @@ pub struct RxRing {
     received: Holder,
     rejected: u64,
     whole: Reassembly,
+    /// Of packets that are lent whole.
+    gathered: Gathered,
     lane: Arc<Lane>,
 }
 
 impl RxRing {
     pub(super) fn new(ring: ConsumerRing<Descriptor>, lane: Arc<Lane>) -> Self {
-        Self { ring, received: lane.received(), rejected: 0, whole: Reassembly::new(), lane }
+        Self {
+            ring,
+            received: lane.received(),
+            rejected: 0,
+            whole: Reassembly::new(),
+            gathered: Gathered::default(),
+            lane,
+        }
     }
 
     pub(super) fn set_segments_max(&mut self, most: u32) {
         self.whole.segments_max = most;
+        self.gathered = Gathered::new(most, self.ring.size());
     }
 
     /// Receives up to `max` packets; none if there are none. Of a packet that goes on in further descriptors, each
@@ -80,7 +90,7 @@ impl RxRing {
         Ok(WholePackets::new(ring, region, received, kept, rejected, max))
     }
 
-    /// The frames of packets that [`RxRing::receive_whole`] has rejected since this was last asked for, to
+    /// The frames of packets that were received whole and rejected since this was last asked for, to
     /// be given to a pool; with an honest kernel there are none.
     ///
     /// Frames that are not asked for are the closed lane's when the ring is dropped.
@@ -130,52 +140,6 @@ impl RxRing {
             transfer(&mut self.ring, fill.cursor(), max, |descriptor| step(descriptor, to))
         };
         Ok(moved?)
-    }
-
-    /// Lends up to `max` packets to `decide`, which does so for each, and may look at `others` meanwhile: they go into `tx`, by which they go back where
-    /// they came from, or into one of `others`; those that nothing is decided on go back to `fill`. None if
-    /// nothing was received.
-    ///
-    /// Lends fewer where one of the rings ends in memory, or few have room. Where there is none, frames go
-    /// aside: see [`FillRing::give_aside`] and [`TxRing::waiting`].
-    ///
-    /// # Errors
-    /// [`Error::Ring`] if a ring is corrupt; [`Error::Invalid`] if `fill` or `tx` is not of the same lane, and
-    /// [`Error::Foreign`] if one of `others` is of another UMEM.
-    #[inline(always)]
-    pub fn exchange<T>(
-        &mut self,
-        fill: &mut FillRing,
-        tx: &mut TxRing,
-        others: &mut [Option<Outbox<'_>>],
-        max: u32,
-        decide: impl FnOnce(&Exchange<'_>, &[Option<Outbox<'_>>]) -> T,
-    ) -> Result<Option<T>> {
-        let count = self.ring.ready()?.min(max);
-        if count == 0 {
-            return Ok(None);
-        }
-        self.check(fill)?;
-        if !tx.is_of(&self.lane) {
-            return Err(of_another_lane("tx ring"));
-        }
-        let umem = self.lane.umem();
-        if others.iter().flatten().any(|outbox| outbox.umem() != umem.id()) {
-            return Err(Error::Foreign);
-        }
-        let others = &*others;
-        // Apart from what can fail: that is large, too.
-        let (back, own) = (fill.room_for(count)?, tx.cursor().room(count)?);
-        // Made where it stays: it is large.
-        let exchange = Exchange::new(
-            (umem, self.received),
-            fill.way(back, count),
-            tx.open(own, count),
-            others,
-            &mut self.ring,
-            &mut self.rejected,
-        );
-        Ok(Some(decide(&exchange, others)))
     }
 
     /// Lends up to `max` packets to `edit`, pushes each to `tx` as it is then, and says how many. The

@@ -46,6 +46,12 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
+    /// Whether the packet goes on in the next one.
+    #[inline]
+    pub(super) const fn goes_on(&self) -> bool {
+        self.options & XDP_PKT_CONTD != 0
+    }
+
     /// The length of a packet in a single segment; more than any frame has if an option is set, so that
     /// one comparison refuses both.
     #[inline]

@@ -6,6 +6,7 @@ mod parcels;
 use std::sync::Arc;
 
 use super::aside::Aside;
+use super::outbox::Chains;
 use super::push::at_most;
 use super::{Descriptor, ProducerRing, PushError, RingCorrupt, XDP_PKT_CONTD};
 use crate::error::{Error, Result};
@@ -46,15 +47,14 @@ pub struct TxRing {
     // The memory goes before the lane is closed: fields drop in this order.
     ring: ProducerRing<Descriptor>,
     queued: Holder,
-    segments_max: u32,
     /// Packets out of an exchange that there was no room for, or that were held back.
     waiting: Aside<Descriptor>,
     /// Whether all packets out of an exchange are to wait.
     held_back: bool,
     /// Bytes of packets out of an exchange, or that know their way home.
     bytes: u64,
-    /// How many segments more than packets of the latter were pushed.
-    further: u32,
+    /// Of packets of several segments, and how many more segments than packets of these were pushed.
+    chains: Chains,
     /// What packets that were pushed have held.
     owed: Owed,
     lane: Arc<Lane>,
@@ -66,18 +66,17 @@ impl TxRing {
         Self {
             ring,
             queued,
-            segments_max: 1,
             waiting,
             held_back: false,
             bytes: 0,
-            further: 0,
+            chains: Chains { segments_max: 1, further: 0 },
             owed: Owed::default(),
             lane,
         }
     }
 
     pub(super) fn set_segments_max(&mut self, most: u32) {
-        self.segments_max = most;
+        self.chains.segments_max = most.min(self.ring.size());
     }
 
     /// Pushes one packet; the kernel sees it after [`TxRing::publish`].
@@ -181,7 +180,7 @@ impl TxRing {
         if packet.umem().is_some_and(|of| of != umem.id()) {
             return Err(PushError::Foreign(packet));
         }
-        if segments > self.segments_max.min(self.ring.size()) {
+        if segments > self.chains.segments_max {
             return Err(PushError::TooManySegments(packet));
         }
         // A segment without bytes is as invalid as a packet without any.
@@ -207,7 +206,7 @@ impl TxRing {
     /// How many segments a packet may have; 1 unless the socket sends packets of several.
     #[inline]
     pub fn segments_max(&self) -> u32 {
-        self.segments_max
+        self.chains.segments_max
     }
 
     /// The cursor, for addresses whose frames have been written down.

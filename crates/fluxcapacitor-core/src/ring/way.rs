@@ -35,6 +35,14 @@ impl<'r, T: Slot> Way<'r, T> {
     }
 }
 
+impl<T: Slot> Way<'_, T> {
+    /// Whether it leads aside.
+    #[inline]
+    pub(super) fn is_aside(&self) -> bool {
+        self.holder == Holder::USER
+    }
+}
+
 impl<T: Slot> Drop for Way<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {

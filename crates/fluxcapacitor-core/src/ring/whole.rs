@@ -9,7 +9,7 @@ pub(super) struct Reassembly {
     /// How many segments a packet may have.
     pub(super) segments_max: u32,
     /// Whether the next descriptors are the rest of a packet that was rejected before its end had come.
-    is_discarding: bool,
+    pub(super) is_discarding: bool,
     /// Whether the last batch ended at a packet whose end had not come: the peer's index is to be looked at
     /// although there are descriptors.
     pub(super) awaits_end: bool,
@@ -75,6 +75,20 @@ impl<'r> WholePackets<'r> {
         let claim = claim.ok_or(Some(first))?;
         self.take(1);
         Ok(claim.into_segment(false).into())
+    }
+
+    /// Rejects what stands next, which is no packet, or the rest of one; says whether there is more to look at.
+    pub(super) fn reject(mut self) -> bool {
+        match self.other(None) {
+            Next::Rejected => true,
+            // It has changed its mind.
+            Next::Packet(chain) => {
+                *self.rejected += 1;
+                self.salvage(chain);
+                true
+            }
+            Next::NotYet => false,
+        }
     }
 
     /// What is not a packet of one segment.

@@ -131,7 +131,8 @@ impl Chain {
         self.first().map(|first| first.frame().umem())
     }
 
-    pub(super) fn place(&self) -> Option<Place> {
+    /// Where its first segment lies.
+    pub(crate) fn start(&self) -> Option<Place> {
         self.first().map(Place::of)
     }
 }

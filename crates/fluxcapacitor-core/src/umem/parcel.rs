@@ -109,7 +109,7 @@ impl Parcel {
         chain: Chain,
         origin: Origin,
     ) -> Result<Self, Foreign<Chain>> {
-        match chain.place() {
+        match chain.start() {
             Some(place) if chain.umem() == Some(shared.umem().id()) => {
                 Ok(Self::again(shared, chain, (place, About::new(origin, home))))
             }

@@ -85,7 +85,7 @@ impl UmemRegion {
         if chain.umem().is_some_and(|umem| umem != self.id()) {
             return Err(Foreign(()));
         }
-        Ok(Walk { umem: self, next: chain.place(), left: chain.segments() })
+        Ok(Walk { umem: self, next: chain.start(), left: chain.segments() })
     }
 }
 

@@ -5,12 +5,13 @@ use std::fmt;
 use fluxcapacitor_core::ring::Lending;
 
 use super::Turn;
-use crate::packet::PacketRef;
+use crate::packet::{ChainRef, PacketRef};
 
 /// The packets of one turn, lent to the callback of an engine one after the other.
 ///
 /// A window on the rx ring: nothing is allocated or copied for it. What it is not asked for, and what is not
-/// settled, is dropped and counted when the callback returns.
+/// settled, is dropped and counted when the callback returns. Where packets may take several frames, ask for
+/// [those](PacketBatch::chains), too.
 ///
 /// ```no_run
 /// // See `FluxEngine` for one that runs.
@@ -49,10 +50,31 @@ impl<'b> PacketBatch<'b> {
         self.len() == 0
     }
 
-    /// Lends the packets that it has still to lend. Those that are not asked for can be lent later.
+    /// Lends the packets that it has still to lend, if they lie in one frame each. Those that are not asked for can be
+    /// lent later.
     #[inline]
     pub fn drain(&self) -> Drain<'b> {
         Drain { lending: self.turn.exchange().lend(), turn: self.turn }
+    }
+
+    /// Lends the packets that it has still to lend, if they lie in several frames each: what a batch has is of one kind.
+    /// There are none unless [`multi_buffer`](crate::FluxBuilder::multi_buffer) was asked for.
+    ///
+    /// ```no_run
+    /// # fn f(engine: &mut fluxcapacitor::FluxEngine) -> fluxcapacitor::Result<()> {
+    /// engine.run(|batch| {
+    ///     for packet in batch {
+    ///         packet.transmit();
+    ///     }
+    ///     for packet in batch.chains() {
+    ///         packet.transmit();
+    ///     }
+    /// })
+    /// # }
+    /// ```
+    pub fn chains(&self) -> impl Iterator<Item = ChainRef<'b>> + use<'b> {
+        let turn = self.turn;
+        turn.exchange().lend_chains().map(|lent| ChainRef::new(lent, turn))
     }
 
     /// The number of the interface that they came in by, from 0, in the order in which they were named.

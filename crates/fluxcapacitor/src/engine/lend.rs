@@ -14,16 +14,17 @@ use crate::half::RxHalf;
 /// How many interfaces a worker drives at most.
 const PORTS_MAX: usize = 8;
 
-/// Lends a batch to the callback where there are several interfaces; says how many packets there were, and how many
-/// frames went back.
+/// Lends a batch to the callback where there are several interfaces, or packets of several frames; says how many
+/// packets there were, and by how many frames fewer went back than came.
 pub(super) fn lend_among(
     inlet: &mut Inlet,
     outlets: &mut [Outlet],
     batch: u32,
     callback: &mut impl FnMut(PacketBatch<'_>),
 ) -> Result<(u32, u32)> {
-    let batch = inlet.half.rx.ready()?.min(batch);
-    if batch == 0 {
+    let (rx, whole) = (&mut inlet.half.rx, inlet.half.granted.multi_buffer);
+    let slots = if whole { rx.expect_whole(batch)? } else { rx.ready()?.min(batch) };
+    if slots == 0 {
         return Ok((0, 0));
     }
     let (before, rest) = outlets.split_at_mut(inlet.place.port);
@@ -32,18 +33,19 @@ pub(super) fn lend_among(
     let others = before.iter_mut().map(Some).chain(gap).chain(after.iter_mut().map(Some));
     let mut boxes = [const { None }; PORTS_MAX];
     for (outbox, outlet) in boxes.iter_mut().zip(others) {
-        *outbox = outlet.map(|outlet| outlet.half.tx.outbox(batch)).transpose()?;
+        *outbox = outlet.map(|outlet| outlet.half.tx.outbox(slots)).transpose()?;
     }
-    lend(inlet, own, &mut boxes, batch, callback)
+    lend(inlet, own, &mut boxes, (whole, batch), callback)
 }
 
-/// The same: packets may leave by `own`, or by `others`, which are numbered as the ports.
+/// The same: packets may leave by `own`, or by `others`, which are numbered as the ports. If it is `whole`, they may have
+/// several frames.
 #[inline(always)]
 pub(super) fn lend(
     inlet: &mut Inlet,
     own: &mut Outlet,
     others: &mut [Option<Outbox<'_>>],
-    batch: u32,
+    (whole, batch): (bool, u32),
     callback: &mut impl FnMut(PacketBatch<'_>),
 ) -> Result<(u32, u32)> {
     let Inlet { half: RxHalf { rx, fill, counters, .. }, place, feed } = inlet;
@@ -59,7 +61,13 @@ pub(super) fn lend(
         mem::forget(on_panic);
         account.finish(others)
     };
-    Ok(rx.exchange(fill, &mut own.half.tx, others, batch, decide)?.unwrap_or_default())
+    let tx = &mut own.half.tx;
+    let lent = if whole {
+        rx.exchange_whole(fill, tx, others, batch, decide)
+    } else {
+        rx.exchange(fill, tx, others, batch, decide)
+    };
+    Ok(lent?.unwrap_or_default())
 }
 
 /// The callback, in a function of its own: its loop over packets has all registers for itself.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use fluxcapacitor_core::ring::{Exchange, Lent, Outbox};
+use fluxcapacitor_core::ring::{Came, Exchange, Lent, LentChain, Outbox};
 use fluxcapacitor_core::umem::{Origin, SharedFrameState};
 
 use crate::granted::Granted;
@@ -89,6 +89,13 @@ impl<'t> Turn<'t> {
         count(&self.tally.settled);
     }
 
+    /// Sends a packet of several segments out of an interface.
+    pub(crate) fn send_chain(&self, port: usize, lent: LentChain<'_>) {
+        if !(if port == self.place.port { lent.send_back() } else { lent.send(port) }) {
+            count(&self.tally.settled);
+        }
+    }
+
     /// Sends a packet out of the interface that it came in by.
     #[inline]
     pub(crate) fn send_back(&self, lent: Lent<'_>) {
@@ -107,23 +114,24 @@ impl<'t> Turn<'t> {
 }
 
 impl Account<'_> {
-    /// Drops what was not lent, and says how many packets the batch had, and how many frames went back.
+    /// Drops what was not lent, and says how many packets the batch had, and by how many frames fewer went back.
     #[inline(always)]
     pub(super) fn finish(self, others: &[Option<Outbox<'_>>]) -> (u32, u32) {
         if !self.exchange.is_empty() {
             self.exchange.lend().for_each(drop);
+            self.exchange.lend_chains().for_each(drop);
         }
-        self.count(others);
-        // At most a batch.
-        (self.exchange.taken().0 as u32, self.exchange.recycled() as u32)
+        self.count(others)
     }
 
-    /// Counts what became of the packets that were lent. `others` are the exchange's.
+    /// Counts what became of the packets that were lent; says how many there were, and by how many frames fewer went
+    /// back. `others` are the exchange's.
     #[inline(always)]
-    fn count(&self, others: &[Option<Outbox<'_>>]) {
+    fn count(&self, others: &[Option<Outbox<'_>>]) -> (u32, u32) {
         let Self { exchange, counters, .. } = self;
-        let (packets, rejected) = exchange.taken();
-        counters.moved(packets, exchange.recycled() as u64);
+        let Came { packets, frames, rejected } = exchange.came();
+        let recycled = exchange.recycled() as u64;
+        counters.moved(frames, recycled);
         let (mut sent, mut bytes) = (exchange.sent_back(), exchange.bytes());
         for outbox in others.iter().flatten() {
             sent += outbox.count();
@@ -137,6 +145,8 @@ impl Account<'_> {
         if rejected > 0 {
             counters.add(Counter::Rejected, rejected);
         }
+        // They came out of a ring of u32 indices.
+        (packets as u32, (frames - recycled) as u32)
     }
 }
 

@@ -1,12 +1,12 @@
 //! What one thread drives: the queue of one number of each interface, over one packet memory.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{mem, slice};
 
+use fluxcapacitor_core::Result;
 use fluxcapacitor_core::backend;
 use fluxcapacitor_core::umem::{Home, SharedFrameState};
-use fluxcapacitor_core::{Error, Result};
 
 use super::lend::{decide, lend, lend_among};
 use super::outlet::{Outlet, unless_down};
@@ -16,13 +16,9 @@ use crate::granted::Granted;
 use crate::half::{self, RxHalf};
 use crate::poller::{NAP, Next, Pace, SLEEP_MAX};
 use crate::raw::{Group, Interest};
-use crate::stats::StatsReader;
+use crate::stats::{Counter, StatsReader};
 use crate::tap::{Direction, Feed, Tap};
 use crate::umem::{FramePool, UmemRegion};
-
-/// Why an engine does without packets of several frames.
-pub(crate) const MULTI_BUFFER: &str =
-    "the engine lends packets of one frame; build_system() and build_raw() take longer ones";
 
 /// Who a worker is, for the closure that makes its state.
 #[derive(Clone, Debug)]
@@ -44,8 +40,8 @@ pub(crate) struct Worker {
     // Detached and closed first: fields drop in this order.
     inlets: Box<[Inlet]>,
     outlets: Box<[Outlet]>,
-    /// The outlets, where packets may have several frames: that cannot be driven.
-    refused: Box<[Outlet]>,
+    /// Whether packets may have several frames.
+    multi_buffer: bool,
     number: usize,
     spare: FramePool,
     umem: UmemRegion,
@@ -60,6 +56,25 @@ pub(super) struct Inlet {
     pub(super) place: Place,
     /// What sees the packets that come in.
     pub(super) feed: Option<Feed>,
+}
+
+impl Inlet {
+    /// How many times more the ring has rejected something than was counted.
+    fn uncounted(&self) -> u64 {
+        self.half.rx.rejected().wrapping_sub(self.half.counters.get(Counter::Rejected))
+    }
+
+    /// Takes the frames of packets that were too long to be lent, and counts what is `uncounted` since.
+    fn salvage(&mut self, uncounted: u64, spare: &mut FramePool) -> Result<()> {
+        let more = self.uncounted().wrapping_sub(uncounted);
+        if more > 0 {
+            self.half.counters.add(Counter::Rejected, more);
+            let packets = self.half.rx.salvage();
+            self.half.moved(packets.segments(), 0);
+            spare.give_chain(packets)?;
+        }
+        Ok(())
+    }
 }
 
 impl Worker {
@@ -83,9 +98,13 @@ impl Worker {
             outlets.push(Outlet::new(sends, umem.census().tx));
             reader.0.push(source);
         }
-        let (inlets, mut outlets) = (inlets.into(), outlets.into());
-        let refused = if multi_buffer { mem::take(&mut outlets) } else { [].into() };
-        Self { inlets, outlets, refused, number, spare: pool, umem, share }
+        let (inlets, outlets) = (inlets.into(), outlets.into());
+        let mut worker = Self { inlets, outlets, multi_buffer, number, spare: pool, umem, share };
+        if multi_buffer {
+            // A packet takes as many slots as it has frames.
+            worker.reserve(u32::MAX);
+        }
+        worker
     }
 
     /// Makes room for batches of `packets`, where rings have none. There are no more in one than an rx ring has slots.
@@ -123,30 +142,31 @@ impl Worker {
         options: &Options,
         callback: &mut impl FnMut(PacketBatch<'_>),
     ) -> Result<usize> {
-        let Self { inlets, outlets, spare, share, .. } = self;
-        if let ([inlet], [outlet]) = (&mut **inlets, &mut **outlets) {
-            let moved = lend(inlet, outlet, &mut [], options.batch, callback)?;
+        let Self { inlets, outlets, multi_buffer, spare, share, .. } = self;
+        if let ([inlet], [outlet], false) = (&mut **inlets, &mut **outlets, *multi_buffer) {
+            let moved = lend(inlet, outlet, &mut [], (false, options.batch), callback)?;
             return settle(inlet, slice::from_mut(outlet), moved, options, (spare, *share));
         }
         // By a closure of its own, what there is for a single queue stays in one place, without a call.
         self.turn_all(options, &mut |batch| decide(batch, callback))
     }
 
-    /// The same for several interfaces, or none that can be driven.
+    /// The same for several interfaces, or packets of several frames.
     #[inline(never)]
     fn turn_all(
         &mut self,
         options: &Options,
         callback: &mut impl FnMut(PacketBatch<'_>),
     ) -> Result<usize> {
-        if !self.refused.is_empty() {
-            return Err(Error::invalid("multi_buffer", "of an engine", MULTI_BUFFER));
-        }
-        let Self { inlets, outlets, spare, share, .. } = self;
+        let Self { inlets, outlets, multi_buffer, spare, share, .. } = self;
         let mut packets = 0;
         for inlet in inlets {
+            let rejected = inlet.uncounted();
             let moved = lend_among(inlet, outlets, options.batch, callback)?;
             packets += settle(inlet, outlets, moved, options, (spare, *share))?;
+            if *multi_buffer {
+                inlet.salvage(rejected, spare)?;
+            }
         }
         Ok(packets)
     }
@@ -167,13 +187,13 @@ impl Worker {
     }
 }
 
-/// After a batch of `lent` packets, of which as many frames as are said have gone back: sends, takes frames home and
-/// posts them. Says how many packets there were.
+/// After a batch of `lent` packets, with as many frames missing since as are said: sends, takes frames home and posts
+/// them. Says how many packets there were.
 #[inline(always)]
 fn settle(
     inlet: &mut Inlet,
     outlets: &mut [Outlet],
-    (lent, mut posted): (u32, u32),
+    (lent, mut missing): (u32, u32),
     options: &Options,
     (spare, share): (&mut FramePool, u32),
 ) -> Result<usize> {
@@ -182,15 +202,15 @@ fn settle(
     if aside > 0 {
         half.moved(aside, 0);
         // Also frames of a batch whose callback has panicked.
-        posted = posted.saturating_sub(aside);
+        missing += aside;
     }
     for outlet in outlets {
         if outlet.is_busy() {
-            posted += outlet.serve(options.tx_full, half, share, spare)?;
+            let posted = outlet.serve(options.tx_full, half, share, spare)?;
+            missing = missing.saturating_sub(posted);
         }
     }
-    // If as many frames went back as came, none is missing that was there.
-    if posted < lent || lent == 0 || !place.shared.is_empty(Home::Rx) {
+    if missing > 0 || lent == 0 || !place.shared.is_empty(Home::Rx) {
         half.top_up(&place.shared, spare, (options.low_water, share))?;
     }
     if half.fill.unpublished() > 0 {

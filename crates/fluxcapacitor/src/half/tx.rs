@@ -50,8 +50,9 @@ impl TxHalf {
     /// The same for packets out of an exchange.
     #[inline]
     pub(crate) fn send_exchanged(&mut self) -> Result<()> {
-        let packets = self.tx.unpublished();
-        if packets > 0 {
+        let segments = self.tx.unpublished();
+        if segments > 0 {
+            let packets = segments - self.tx.take_further();
             self.counters.add(Counter::TxPackets, u64::from(packets));
             self.counters.add(Counter::TxBytes, self.tx.take_bytes());
             self.tx.publish();
@@ -69,7 +70,7 @@ impl TxHalf {
                 break;
             }
         }
-        if kicks == 0 && packets > 0 {
+        if kicks == 0 && segments > 0 {
             self.counters.add(Counter::KicksSaved, 1);
         }
         Ok(())

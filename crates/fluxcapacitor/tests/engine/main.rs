@@ -6,6 +6,7 @@ mod batches;
 mod bench;
 mod buffer;
 mod full;
+mod jumbo;
 mod link;
 mod memory;
 mod panics;

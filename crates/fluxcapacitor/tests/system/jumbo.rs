@@ -2,7 +2,7 @@
 
 use fluxcapacitor::simulator::control::Profile;
 use fluxcapacitor::system::Batch;
-use fluxcapacitor::{Error, FluxBuilder, FluxEngine, Packet};
+use fluxcapacitor::{FluxBuilder, Packet};
 
 use crate::bench::Bench;
 
@@ -93,22 +93,4 @@ fn a_packet_that_cannot_be_sent_comes_back_whole() {
     assert_eq!(bytes(&refused.into_inner()), jumbo(1, 9014));
     rx.recv(&mut Batch::new(1)).unwrap();
     assert_eq!(tx.in_flight(), 0);
-}
-
-/// An engine lends packets of one frame, and says so before one is lost.
-#[test]
-fn an_engine_refuses_to_take_them() {
-    let bench = Bench::new(Profile::Copy);
-    let refused = open(&bench).build_engine().unwrap_err();
-    assert!(
-        refused.to_string().contains("build_system() and build_raw() take longer"),
-        "{refused}"
-    );
-
-    let mut engine = FluxEngine::new(open(&bench).build_raw().unwrap());
-    bench.inject(&[jumbo(1, 9014)]);
-    let refused = engine.poll_once(|_| panic!("nothing is lent"));
-    assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
-    let refused = engine.run(|_| panic!("nothing is lent"));
-    assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
 }

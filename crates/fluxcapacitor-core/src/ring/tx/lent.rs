@@ -20,18 +20,21 @@ impl TxRing {
     #[inline]
     pub fn outbox(&mut self, max: u32) -> Result<Outbox<'_>, RingCorrupt> {
         let (room, umem) = (self.ring.room(max)?, self.lane.umem().id());
-        Ok(Outbox::new(self.open(room, max), umem))
+        let least = if self.chains.segments_max > 1 { max } else { max / 2 };
+        Ok(Outbox::new(self.open((room, least, max)), umem))
     }
 
-    /// The same, where it has `room`, and how many slots these are.
+    /// The same, of slots as [`Way::new`] says, and how many there are.
     #[inline(always)]
-    pub(in crate::ring) fn open(&mut self, room: u32, max: u32) -> (TxSlots<'_>, usize) {
-        let Self { ring, queued, waiting, bytes, .. } = self;
+    pub(in crate::ring) fn open(
+        &mut self,
+        (room, least, max): (u32, u32, u32),
+    ) -> (TxSlots<'_>, usize) {
+        let Self { ring, queued, waiting, bytes, chains, .. } = self;
         // Nothing overtakes what waits.
         let room = if self.held_back || !waiting.is_empty() { 0 } else { room };
-        // Where nothing is sent, the ring stays where it is: batches must not be short for ever.
-        let (way, size) = Way::new(ring, waiting, *queued, (room, max / 2, max));
-        (TxSlots::new(way, bytes), size)
+        let (way, size) = Way::new(ring, waiting, *queued, (room, least, max));
+        (TxSlots::new(way, bytes, chains), size)
     }
 
     /// Has all packets out of an exchange wait, so that somebody may [see](TxRing::push_waiting) them.
@@ -45,28 +48,35 @@ impl TxRing {
         self.waiting.reserve(most.min(self.lane.umem().layout().frames()));
     }
 
-    /// How many packets wait for room.
+    /// How many packets wait for room, or segments of such.
     #[inline]
     pub fn waiting(&self) -> u32 {
         self.waiting.len()
     }
 
-    /// Pushes packets that wait, as far as there is room, each after `see` has seen its bytes; says how many are
-    /// left.
+    /// Pushes packets that wait, as far as there is room, each whole and after `see` has seen its bytes, or those of its
+    /// first segment; says how many are [left](TxRing::waiting).
     ///
     /// # Errors
     /// [`RingCorrupt`] if the kernel's index is out of its window.
     pub fn push_waiting(&mut self, mut see: impl FnMut(&[u8])) -> Result<u32, RingCorrupt> {
-        let Self { ring, queued, waiting, lane, .. } = self;
+        let Self { ring, queued, waiting, chains, lane, .. } = self;
         let umem = lane.umem().frames();
-        ring.write_with(waiting.len(), || {
-            // `[one-token]`: what waits are tokens; if it panics now, the frame is lost.
-            let Descriptor { addr, len, .. } = waiting.pop()?;
-            let segment = umem.segment_at(addr, len);
-            see(lane.umem().packet(&segment).unwrap_or_default());
-            umem.lend(segment.into_frame(), *queued);
-            Some(Descriptor { addr, len, options: 0 })
-        })?;
+        let mut room = ring.room(waiting.len())?;
+        while let Some(Descriptor { addr, len, .. }) = waiting.peek() {
+            let segments = waiting.first_whole();
+            if segments > room {
+                break;
+            }
+            // `[one-token]`: what waits are tokens; this one stays there, whatever `see` does.
+            see(lane.umem().packet(&umem.segment_at(addr, len)).unwrap_or_default());
+            room -= ring.write_with(segments, || {
+                let descriptor = waiting.pop()?;
+                umem.lend_at(descriptor.addr, *queued);
+                Some(descriptor)
+            })?;
+            chains.further = chains.further.wrapping_add(segments - 1);
+        }
         Ok(waiting.len())
     }
 
@@ -84,7 +94,7 @@ impl TxRing {
         while let Some(descriptor) = self.waiting.pop() {
             self.bytes = self.bytes.wrapping_sub(descriptor.len.into());
             let _same_umem = pool.give(umem.frames().frame_at(descriptor.addr));
-            given_up += 1;
+            given_up += u32::from(!descriptor.goes_on());
         }
         Ok(given_up)
     }

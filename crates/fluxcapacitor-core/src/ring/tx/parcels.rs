@@ -94,7 +94,7 @@ impl TxRing {
         match self.push_chain(parcel.into_chain()) {
             Ok(()) => {
                 self.bytes = self.bytes.wrapping_add(bytes.into());
-                self.further = self.further.wrapping_add(segments - 1);
+                self.chains.further = self.chains.further.wrapping_add(segments - 1);
                 Ok(())
             }
             // The chain is the same.
@@ -102,9 +102,10 @@ impl TxRing {
         }
     }
 
-    /// How many segments beyond the first of each packet that knows its way home were pushed, since this was asked last.
+    /// How many segments beyond the first of each packet were pushed that knows its way home, or out of an exchange;
+    /// since this was asked last.
     #[inline]
     pub fn take_further(&mut self) -> u32 {
-        mem::take(&mut self.further)
+        mem::take(&mut self.chains.further)
     }
 }
