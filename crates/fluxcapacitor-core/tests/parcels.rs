@@ -1,9 +1,11 @@
 //! Packets that know their way home.
 #![cfg(not(loom))]
 
+use std::convert::identity;
 use std::sync::Arc;
 use std::thread;
 
+use fluxcapacitor_core::Error;
 use fluxcapacitor_core::ring::{Descriptor, LaneRings, PeerRings, PushError, RingSizes};
 use fluxcapacitor_core::umem::{
     Chain, Foreign, FramePool, Home, Layout, Origin, PageSize, Parcel, SharedFrameState, UmemRegion,
@@ -228,4 +230,45 @@ fn they_are_received_into_slots() {
     drop(slots);
     assert_eq!(Arc::strong_count(&lab.shared), 1, "of what was rejected, none is held");
     assert_eq!(lab.came_home(), (3, 0));
+}
+
+/// Fresh ones take the frames of a pool, as far as there are some and slots for them, and hold what they say.
+#[test]
+fn fresh_ones_are_taken_together() {
+    let mut lab = Lab::new();
+    let (mut slots, of) = ([const { None }; 6], (&lab.shared, Home::Tx, ORIGIN));
+    assert_eq!(lab.pool.take_parcels(&mut slots, (256, 100), of, identity).unwrap(), 6);
+    let (base, mut seen) = (lab.umem.layout().frame_size() as usize, Vec::new());
+    for parcel in slots.iter_mut().flatten() {
+        parcel.bytes_mut().fill(7);
+        assert_eq!((parcel.len(), parcel.origin()), (100, ORIGIN));
+        assert_eq!(parcel.room(), (256, 2048 - 356));
+        seen.push(parcel.bytes().as_ptr().addr() / base);
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 6, "each is another frame");
+    let mut more = [const { None }; 6];
+    assert_eq!(lab.pool.take_parcels(&mut more, (256, 1792), of, identity).unwrap(), 2);
+    assert!(more[2..].iter().all(Option::is_none) && lab.pool.is_empty());
+    assert_eq!(lab.pool.take_parcels(&mut [None], (0, 0), of, identity).unwrap(), 0);
+    assert_eq!(Arc::strong_count(&lab.shared), 2, "one for all of them");
+    drop((slots, more));
+    assert_eq!(Arc::strong_count(&lab.shared), 1);
+    assert_eq!(lab.came_home(), (0, 8));
+}
+
+#[test]
+fn fresh_ones_of_another_memory_or_too_long_are_refused() {
+    let (mut lab, other) = (Lab::new(), Lab::new());
+    let mut slots = [None];
+    let of = (&other.shared, Home::Tx, ORIGIN);
+    let refused = lab.pool.take_parcels(&mut slots, (0, 60), of, identity);
+    assert!(matches!(refused, Err(Error::Foreign)));
+    let of = (&lab.shared, Home::Tx, ORIGIN);
+    for (start, len) in [(2048, 0), (0, 2049), (256, 1793), (1, u32::MAX), (u32::MAX, 2)] {
+        let refused = lab.pool.take_parcels(&mut slots, (start, len), of, identity);
+        assert!(matches!(refused, Err(Error::Invalid { .. })), "{start} {len}");
+    }
+    assert_eq!((lab.pool.len(), Arc::strong_count(&lab.shared)), (8, 1));
 }

@@ -7,6 +7,7 @@
 //! Relies on `[held]`: each parcel has a hold on its [`SharedFrameState`].
 #![allow(unsafe_code)]
 
+mod fresh;
 mod holds;
 
 use std::fmt;

@@ -33,6 +33,7 @@ pub const ROWS: &[Row] = &[
     Row { name: "drop, async", measured: "async_drop", run: tasks::async_drop },
     Row { name: "send, raw", measured: "raw_send", run: raw_send },
     Row { name: "send, owned", measured: "owned_send", run: owned_send },
+    Row { name: "send, owned, singly", measured: "single_send", run: single_send },
     #[cfg(feature = "async")]
     Row { name: "send, async", measured: "async_send", run: tasks::async_send },
     Row { name: "echo, raw", measured: "raw_echo", run: raw_echo },
@@ -145,7 +146,18 @@ fn measured_raw_send(raw: &mut FluxRaw, batch: u32) {
 }
 
 #[inline(never)]
-fn measured_owned_send(tx: &mut FluxTx, batch: u32) {
+fn measured_owned_send(tx: &mut FluxTx, batch: &mut Batch) {
+    tx.allocate_batch(batch, LEN).unwrap();
+    for packet in &mut *batch {
+        look_mut(packet.data_mut());
+    }
+    tx.send_batch(batch).unwrap();
+    assert!(batch.is_empty());
+    tx.flush().unwrap();
+}
+
+#[inline(never)]
+fn measured_single_send(tx: &mut FluxTx, batch: u32) {
     for _ in 0..batch {
         let mut packet = tx.allocate().unwrap();
         packet.resize(LEN).unwrap();
@@ -237,8 +249,13 @@ fn raw_send(lab: &mut Lab) {
 }
 
 fn owned_send(lab: &mut Lab) {
+    let ((_rx, mut tx), mut batch) = (system::split(lab.open()), Batch::new(lab.batch as usize));
+    turns(|| (), || measured_owned_send(&mut tx, &mut batch));
+}
+
+fn single_send(lab: &mut Lab) {
     let ((_rx, mut tx), batch) = (system::split(lab.open()), lab.batch);
-    turns(|| (), || measured_owned_send(&mut tx, batch));
+    turns(|| (), || measured_single_send(&mut tx, batch));
 }
 
 fn raw_echo(lab: &mut Lab) {
@@ -296,14 +313,13 @@ mod tasks {
     }
 
     #[inline(never)]
-    fn measured_async_send(runtime: &Runtime, tx: &mut AsyncFluxTx, batch: u32) {
+    fn measured_async_send(runtime: &Runtime, tx: &mut AsyncFluxTx, batch: &mut Batch) {
         runtime.block_on(async {
-            for _ in 0..batch {
-                let mut packet = tx.allocate().await.unwrap();
-                packet.resize(LEN).unwrap();
+            tx.allocate_batch(batch, LEN).await.unwrap();
+            for packet in &mut *batch {
                 look_mut(packet.data_mut());
-                tx.send(packet).await.unwrap();
             }
+            tx.send_batch(batch).await.unwrap();
             tx.flush().await.unwrap();
         });
     }
@@ -334,9 +350,8 @@ mod tasks {
     }
 
     pub fn async_send(lab: &mut Lab) {
-        let (runtime, _rx, mut tx, _) = task_halves(lab);
-        let batch = lab.batch;
-        turns(|| (), || measured_async_send(&runtime, &mut tx, batch));
+        let (runtime, _rx, mut tx, mut batch) = task_halves(lab);
+        turns(|| (), || measured_async_send(&runtime, &mut tx, &mut batch));
     }
 
     pub fn async_echo(lab: &mut Lab) {

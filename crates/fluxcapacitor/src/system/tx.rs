@@ -13,6 +13,7 @@ use super::rx::unless_down;
 use crate::granted::Granted;
 use crate::half::TxHalf;
 use crate::packet::Packet;
+use crate::proto::buffer::NoRoom;
 use crate::raw::Device;
 use crate::ring::PushError;
 use crate::stats::{Stats, StatsReader};
@@ -21,7 +22,8 @@ use crate::umem::{FramePool, UmemRegion, XDP_PACKET_HEADROOM};
 
 /// Sends packets that are owned: the tx and the completion ring of a queue.
 ///
-/// Packets are those that the other half has received, or fresh ones from [`FluxTx::allocate`]. They leave with
+/// Packets are those that the other half has received, or fresh ones from [`FluxTx::allocate`] and
+/// [`FluxTx::allocate_batch`]. They leave with
 /// [`FluxTx::flush`]. Frames that were sent come back with any call here; what is more than this half began
 /// with goes to the other, to be received into. So call [`FluxTx::reclaim`] now and then when you have sent and
 /// send no more. Packets that were not flushed when it is dropped, or not completed, take their frames along until
@@ -114,6 +116,34 @@ impl FluxTx {
         let origin = Origin { queue: self.half.device.queue() as u16, port: 0 };
         // It is of this UMEM.
         Parcel::fresh(&self.shared, Home::Tx, (frame, start), origin).ok().map(Packet::new)
+    }
+
+    /// Puts fresh packets of `len` bytes into `batch`, as many as it has room for and there are frames, and says how many.
+    /// The bytes hold whatever was there before: write them.
+    ///
+    /// It takes less a packet than [`FluxTx::allocate`].
+    ///
+    /// # Errors
+    /// [`NoRoom`] if so many bytes do not fit a frame, and the batch is as it was.
+    pub fn allocate_batch(&mut self, batch: &mut Batch, len: usize) -> Result<usize, NoRoom> {
+        if self.pool.len() < batch.room() {
+            // A corrupt ring shows in the next flush.
+            let _none = self.reclaim();
+        }
+        let Self { half, pool, shared, .. } = self;
+        let start = XDP_PACKET_HEADROOM + half.granted.headroom;
+        let have = half.granted.frame_size - start;
+        let short = u32::try_from(len).unwrap_or(u32::MAX);
+        // The kernel counts queues in u16.
+        let origin = Origin { queue: half.device.queue() as u16, port: 0 };
+        let fresh = batch.extend(|slots| {
+            let of = (&*shared, Home::Tx, origin);
+            let taken = pool.take_parcels(slots, (start, short), of, Packet::new)?;
+            Ok((taken, 0))
+        });
+        // They are of this UMEM.
+        fresh
+            .map_or(Err(NoRoom { need: len, have: have as usize }), |(taken, _)| Ok(taken as usize))
     }
 
     /// Puts a packet into the tx ring; it leaves with [`FluxTx::flush`].

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Wake, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fluxcapacitor::simulator::control::{LinkConfig, Nic, NicConfig, Profile, World};
 use fluxcapacitor::system::{AsyncFluxRx, AsyncFluxTx, Batch};
@@ -234,6 +234,26 @@ fn what_cannot_be_sent_is_refused() {
         a.send(good).await.unwrap();
         a.flush().await.unwrap();
         a.drained().await.unwrap();
+    });
+}
+
+/// Fresh packets come by the batch, once there are frames.
+#[test]
+fn fresh_packets_come_by_the_batch() {
+    on_each(|| async {
+        let pair = pair(Profile::Copy);
+        let (_rx, mut tx) = open(&pair.a);
+        let (mut held, mut batch) = (Batch::new(1 << 16), Batch::new(8));
+        let all = tx.allocate_batch(&mut held, 60).await.unwrap();
+        assert!(all > 8 && all == held.len());
+        let wait = timeout(Duration::from_millis(20), tx.allocate_batch(&mut batch, 60));
+        assert!(wait.await.is_err(), "there is none");
+        drop(held);
+        assert_eq!(tx.allocate_batch(&mut batch, 60).await.unwrap(), 8);
+        assert_eq!(tx.allocate_batch(&mut batch, 60).await.unwrap(), 0, "it is full");
+        drop(batch.drain());
+        let refused = tx.allocate_batch(&mut batch, 4096).await.unwrap_err();
+        assert!(refused.to_string().contains("1792"), "{refused}");
     });
 }
 

@@ -85,6 +85,41 @@ fn a_receiver_that_goes_does_not_hinder_the_sender() {
     }
 }
 
+/// Fresh packets come by the batch, behind what is in it, as far as there is room and there are frames.
+#[test]
+fn fresh_packets_come_by_the_batch() {
+    for profile in PROFILES {
+        let bench = Bench::new(profile);
+        let (mut rx, mut tx) = bench.open(|builder| builder.frames(128).tx_size(32));
+        let own = tx.umem().census().user as usize;
+        let (mut batch, mut sent) = (Batch::new(24), Vec::new());
+        for round in 0..100 {
+            bench.inject(&packets(round..round + 1));
+            rx.recv_timeout(&mut batch, SECOND).unwrap();
+            assert_eq!(tx.allocate_batch(&mut batch, 70).unwrap(), 23, "{own} frames");
+            for packet in batch.iter_mut().skip(1) {
+                assert_eq!((packet.len(), packet.headroom(), packet.queue()), (70, 256, 0));
+                packet.data_mut().fill(round as u8);
+            }
+            sent.push(packet(round));
+            sent.extend((0..23).map(|_| vec![round as u8; 70]));
+            assert_eq!(tx.send_batch(&mut batch).unwrap(), 24);
+            bench.finish(&mut tx);
+        }
+        assert!(bench.sent() == sent, "{profile:?}");
+        let refused = tx.allocate_batch(&mut batch, 1793).unwrap_err();
+        assert_eq!((refused.need, refused.have, batch.len()), (1793, 1792, 0));
+        tx.allocate_batch(&mut batch, usize::MAX).unwrap_err();
+        let mut most = Batch::new(1000);
+        assert_eq!(tx.allocate_batch(&mut most, 1792).unwrap(), own);
+        assert_eq!(tx.allocate_batch(&mut most, 60).unwrap(), 0, "there is none left");
+        drop(most);
+        assert_eq!(tx.allocate_batch(&mut batch, 0).unwrap(), 24, "they have come home");
+        drop(batch);
+        at_rest(rx.umem());
+    }
+}
+
 #[test]
 fn each_queue_gives_halves_of_its_own() {
     let bench = Bench::new(PROFILES[0]);

@@ -48,12 +48,38 @@ impl AsyncFluxTx {
     /// # Errors
     /// As [`AsyncFluxTx::flush`].
     pub async fn allocate(&mut self) -> Result<Packet> {
+        self.allocated(FluxTx::allocate).await
+    }
+
+    /// Fresh packets, as [`FluxTx::allocate_batch`]; waits while all frames of this half are under way. It says 0 if the
+    /// batch is full.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// As [`AsyncFluxTx::flush`]; [`Error::Invalid`] if so many bytes do not fit a frame, and the batch is as it was.
+    pub async fn allocate_batch(&mut self, batch: &mut Batch, len: usize) -> Result<usize> {
+        let is_full = batch.room() == 0;
+        let allocated = self.allocated(|tx| match tx.allocate_batch(batch, len) {
+            Ok(0) if !is_full => None,
+            allocated => Some(allocated),
+        });
+        allocated
+            .await?
+            .map_err(|refused| Error::invalid("packet length", len, refused.to_string()))
+    }
+
+    /// What `allocate` gives, once it does.
+    async fn allocated<T>(
+        &mut self,
+        mut allocate: impl FnMut(&mut FluxTx) -> Option<T>,
+    ) -> Result<T> {
         poll_fn(|context| {
             loop {
                 ready!(poll_turn(context));
-                if let Some(packet) = self.tx.allocate() {
+                if let Some(allocated) = allocate(&mut self.tx) {
                     self.timer.unset();
-                    return Poll::Ready(Ok(packet));
+                    return Poll::Ready(Ok(allocated));
                 }
                 self.tx.flush()?;
                 ready!(self.poll_while(context))?;
