@@ -1,7 +1,6 @@
 //! Ethernet II frames (IEEE 802.3, clause 3; RFC 894).
 
 mod ether_type;
-mod mac;
 
 use zerocopy::network_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -10,7 +9,8 @@ use crate::bytes::Bytes;
 use crate::error::{ParseError, Protocol, truncated};
 
 pub use ether_type::EtherType;
-pub use mac::{MacAddr, ParseMacError};
+
+pub use crate::mac::{MacAddr, ParseMacError};
 
 /// The Ethernet II header as it is on the wire (IEEE 802.3, clause 3.2).
 #[derive(

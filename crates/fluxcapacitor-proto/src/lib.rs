@@ -8,7 +8,8 @@
 //! [`Layers`] walks a whole packet, [`FlowKey`] is its five-tuple, [`Summary`] its line; [`encap`] pushes and pops tags
 //! and tunnels, [`reply`] answers in place, [`emit`] writes packets, [`checksum`] sums.
 //!
-//! Nothing here allocates, panics on any bytes, or needs `std`.
+//! Nothing here allocates, panics on any bytes, or needs `std`. Without the feature `views`, which is on by default, there are
+//! [`PacketBuffer`] and [`MacAddr`] alone, and no dependency.
 //!
 //! ```
 //! use fluxcapacitor_proto::emit::Stack;
@@ -47,48 +48,78 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod buffer;
+mod mac;
+
+pub use buffer::{PacketBuffer, SliceBuffer};
+pub use mac::{MacAddr, ParseMacError};
+
+#[cfg(feature = "views")]
 #[macro_use]
 mod wire;
+#[cfg(feature = "views")]
 mod link;
 
+#[cfg(feature = "views")]
 pub mod arp;
-pub mod buffer;
+#[cfg(feature = "views")]
 pub mod bytes;
+#[cfg(feature = "views")]
 pub mod checksum;
+#[cfg(feature = "views")]
 pub mod emit;
+#[cfg(feature = "views")]
 pub mod encap;
+#[cfg(feature = "views")]
 pub mod error;
+#[cfg(feature = "views")]
 pub mod ethernet;
+#[cfg(feature = "views")]
 pub mod flow;
+#[cfg(feature = "views")]
 pub mod gre;
+#[cfg(feature = "views")]
 pub mod icmp;
+#[cfg(feature = "views")]
 pub mod icmpv6;
+#[cfg(feature = "views")]
 pub mod ip;
+#[cfg(feature = "views")]
 pub mod ipv4;
+#[cfg(feature = "views")]
 pub mod ipv6;
+#[cfg(feature = "views")]
 pub mod layers;
+#[cfg(feature = "views")]
 pub mod reply;
+#[cfg(feature = "views")]
 pub mod summary;
+#[cfg(feature = "views")]
 pub mod tcp;
+#[cfg(feature = "views")]
 pub mod udp;
+#[cfg(feature = "views")]
 pub mod vlan;
+#[cfg(feature = "views")]
 pub mod vxlan;
 
-pub use arp::{Arp, ArpHeader, ArpOperation};
-pub use buffer::{PacketBuffer, SliceBuffer};
-pub use bytes::{Bytes, BytesMut};
-pub use error::{ParseError, Protocol};
-pub use ethernet::{EthHeader, EtherType, Ethernet, MacAddr};
-pub use flow::FlowKey;
-pub use gre::{Gre, GreHeader};
-pub use icmp::{Icmp, IcmpHeader, IcmpType};
-pub use icmpv6::{Icmpv6, Icmpv6Header, Icmpv6Type};
-pub use ip::IpProtocol;
-pub use ipv4::{Ipv4, Ipv4Header};
-pub use ipv6::{Ipv6, Ipv6Header};
-pub use layers::Layers;
-pub use summary::Summary;
-pub use tcp::{Tcp, TcpFlags, TcpHeader, TcpOption};
-pub use udp::{Udp, UdpHeader};
-pub use vlan::{Vlan, VlanHeader, VlanTag};
-pub use vxlan::{Vxlan, VxlanHeader};
+#[cfg(feature = "views")]
+pub use {
+    arp::{Arp, ArpHeader, ArpOperation},
+    bytes::{Bytes, BytesMut},
+    error::{ParseError, Protocol},
+    ethernet::{EthHeader, EtherType, Ethernet},
+    flow::FlowKey,
+    gre::{Gre, GreHeader},
+    icmp::{Icmp, IcmpHeader, IcmpType},
+    icmpv6::{Icmpv6, Icmpv6Header, Icmpv6Type},
+    ip::IpProtocol,
+    ipv4::{Ipv4, Ipv4Header},
+    ipv6::{Ipv6, Ipv6Header},
+    layers::Layers,
+    summary::Summary,
+    tcp::{Tcp, TcpFlags, TcpHeader, TcpOption},
+    udp::{Udp, UdpHeader},
+    vlan::{Vlan, VlanHeader, VlanTag},
+    vxlan::{Vxlan, VxlanHeader},
+};

@@ -33,7 +33,7 @@
 //! - [`tap`]: snapshots of the packets that go by, for another thread to look at
 //! - [`hook`]: the XDP program and its map
 //! - [`ebpf`]: instructions to write XDP programs with
-//! - [`proto`]: zero-copy views of protocols
+//! - [`proto`]: zero-copy views of protocols (feature `proto`, on by default)
 //!
 //! - `simulator`: interfaces that are simulated, on every system (feature `simulator`)
 //!
