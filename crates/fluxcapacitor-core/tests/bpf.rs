@@ -9,12 +9,13 @@ use std::io;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fluxcapacitor_core::sys::bpf::{
     Link, Map, Program, ProgramLoadError, XDP_HAS_FRAGS, XdpContext, XdpMode,
 };
 use fluxcapacitor_core::sys::netdev::{AttachedMode, AttachedXdp, Interface};
+use fluxcapacitor_testbed::{NetNs, VethPair};
 
 const EXIT: [u8; 8] = [0x95, 0, 0, 0, 0, 0, 0, 0];
 /// `BPF_PROG_TYPE_XDP`.
@@ -150,6 +151,47 @@ fn a_test_run_sees_its_context() {
     assert_eq!(errno(queue_of_none), Some(libc::EINVAL));
     let nowhere = program.test_run(&[0; 60], on_queue(i32::MAX.unsigned_abs(), 0), 1);
     assert_eq!(errno(nowhere), Some(libc::ENODEV));
+}
+
+/// `return bpf_redirect(index, 0)`.
+fn redirecting_to(index: u32) -> [[u8; 8]; 4] {
+    let [first, second] = if cfg!(target_endian = "little") { [1, 2] } else { [0x10, 0x20] };
+    let [a, b, c, d] = index.to_ne_bytes();
+    let call = 23_u32.to_ne_bytes();
+    [
+        [0xb7, first, 0, 0, a, b, c, d],
+        [0xb7, second, 0, 0, 0, 0, 0, 0],
+        [0x85, 0, 0, 0, call[0], call[1], call[2], call[3]],
+        EXIT,
+    ]
+}
+
+#[test]
+fn live_packets_go_where_the_program_says() {
+    if !fluxcapacitor_testbed::permitted() {
+        return;
+    }
+    let namespace = NetNs::new().unwrap();
+    let pair = VethPair::create(&namespace, &namespace, 1).unwrap();
+    let (near, far) = (pair.a().index(), pair.b());
+    namespace
+        .run(|| {
+            // It takes what is redirected to its peer only while it has a program.
+            let sink = loaded(&returning(1), "flux_drop").unwrap();
+            let _sink = Link::attach_xdp(&sink, far.index(), XdpMode::Native).unwrap();
+            let program = loaded(&redirecting_to(near), "flux_live").unwrap();
+            program.run_live(&[2; 60], 10_000).unwrap();
+            assert_eq!(errno(program.run_live(&[2; 13], 1)), Some(libc::EINVAL));
+
+            let dropping = loaded(&returning(1), "flux_live").unwrap();
+            dropping.run_live(&[2; 60], 1000).unwrap();
+        })
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while far.counters().unwrap().rx_packets < 10_000 && Instant::now() < deadline {
+        sleep(Duration::from_millis(1));
+    }
+    assert_eq!(far.counters().unwrap().rx_packets, 10_000);
 }
 
 #[test]

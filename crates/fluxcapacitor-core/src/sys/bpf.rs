@@ -1,8 +1,9 @@
 //! bpf(2): maps, programs and links.
 //!
-//! What the hook needs and no more: an XSKMAP, an XDP program made at run
-//! time, and a link that attaches it. Everything is a descriptor that closes
-//! on drop, so a killed process leaves nothing behind.
+//! What the hook needs: an XSKMAP, an XDP program made at run time, and a link
+//! that attaches it; and what tests and benchmarks need, to run a program.
+//! Everything is a descriptor that closes on drop, so a killed process leaves
+//! nothing behind.
 //!
 //! Loading and attaching take `CAP_BPF` and `CAP_NET_ADMIN`, programs with
 //! variable offsets into the packet `CAP_PERFMON` too; looking at somebody
@@ -12,6 +13,7 @@
 mod attr;
 mod command;
 mod link;
+mod live;
 mod map;
 mod program;
 mod test_run;

@@ -61,6 +61,9 @@ pub(super) struct ProgramLoad {
 
 const _: () = assert!(size_of::<ProgramLoad>() == 72);
 
+/// Flag of `ProgramTestRun`: what becomes of the packets is what the program says.
+pub(super) const BPF_F_TEST_XDP_LIVE_FRAMES: u32 = 1 << 1;
+
 /// For `BPF_PROG_TEST_RUN`.
 #[repr(C)]
 #[derive(Debug, Default)]
@@ -77,9 +80,14 @@ pub(super) struct ProgramTestRun {
     pub(super) context_size_out: u32,
     pub(super) context_in: u64,
     pub(super) context_out: u64,
+    pub(super) flags: u32,
+    pub(super) cpu: u32,
+    pub(super) batch_size: u32,
+    /// The kernel's structure ends before it; there must be no byte that is not zero.
+    pub(super) padding: u32,
 }
 
-const _: () = assert!(size_of::<ProgramTestRun>() == 64);
+const _: () = assert!(size_of::<ProgramTestRun>() == 80);
 
 /// For `BPF_PROG_GET_FD_BY_ID`.
 #[repr(C)]

@@ -176,6 +176,24 @@ pub(super) fn program_test_run(
     })
 }
 
+/// Runs a program on `count` packets that are frames of the kernel's, and has become of them what it says.
+pub(super) fn program_run_live(
+    program: BorrowedFd<'_>,
+    packet: &[u8],
+    count: u32,
+) -> io::Result<()> {
+    let mut attribute = attr::ProgramTestRun {
+        program_fd: number(program),
+        data_size_in: length_u32(packet.len())?,
+        data_in: address(packet.as_ptr()),
+        repeat: count,
+        flags: attr::BPF_F_TEST_XDP_LIVE_FRAMES,
+        ..Default::default()
+    };
+    // SAFETY: [attr]; [attr-memory]: the packet is read within its size, and nothing is written.
+    unsafe { call(BPF_PROG_TEST_RUN, &mut attribute) }.map(drop)
+}
+
 /// Opens the object that is pinned at `path`.
 pub(super) fn object_get(path: &CStr) -> io::Result<OwnedFd> {
     let mut attribute = attr::ObjectGet { path: address(path.as_ptr()), ..Default::default() };
