@@ -8,7 +8,7 @@ use fluxcapacitor::builder::{BusyPoll, FluxBuilder, ZeroCopy};
 use fluxcapacitor::hook::Attach;
 
 use crate::report::Output;
-use crate::{demo, run};
+use crate::{bench, demo, run};
 
 /// Try, measure and debug AF_XDP.
 ///
@@ -23,6 +23,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(bench::Options),
     Demo(demo::Options),
     Dump(DumpOptions),
     /// Receive and drop
@@ -36,6 +37,7 @@ enum Command {
 /// Runs the command that was given.
 pub fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
+        Command::Bench(options) => bench::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Dump(options) => run::dump(&options),
         Command::Rxdrop(options) => run::rxdrop(&options),

@@ -1,6 +1,7 @@
 //! `fluxcap`: try, measure and debug AF_XDP.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod cli;
 mod demo;
 mod exit;

@@ -10,6 +10,8 @@ mod txonly;
 
 pub use dump::dump;
 pub use l2fwd::L2Fwd;
+pub use rxdrop::RxDrop;
+pub use txonly::{TxOnly, packet};
 
 use std::thread;
 use std::time::Duration;
@@ -24,14 +26,14 @@ use line::{Line, Partner};
 
 /// How many turns to take between looks at the clock, and how many packets in them: large batches take
 /// their time.
-const TURNS_PER_LOOK: u32 = 256;
-const PACKETS_PER_LOOK: u32 = 16 * 1024;
+pub const TURNS_PER_LOOK: u32 = 256;
+pub const PACKETS_PER_LOOK: u32 = 16 * 1024;
 
 /// How long to sleep at most before the clock and the signals are looked at.
 const NAP: Duration = Duration::from_millis(100);
 
 /// How long to sleep at most while packets are in flight: their completion wakes nobody.
-const SHORT_NAP: Duration = Duration::from_millis(1);
+pub const SHORT_NAP: Duration = Duration::from_millis(1);
 
 /// How long the packets in flight have to come home at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(1);
@@ -56,7 +58,7 @@ pub trait Tool {
 
 /// Receives and drops.
 pub fn rxdrop(options: &RunOptions) -> anyhow::Result<()> {
-    let tool = rxdrop::RxDrop::new(options.batch);
+    let tool = RxDrop::new(options.batch);
     Line::open(&options.port, |builder| options.builder(builder))?.drive(
         options,
         tool,
@@ -77,10 +79,10 @@ pub fn l2fwd(options: &RunOptions) -> anyhow::Result<()> {
 /// Sends.
 pub fn txonly(options: &TxOptions) -> anyhow::Result<()> {
     let TxOptions { run, destination } = options;
-    let packet = txonly::packet(run.port.packet_size, run.port.frame_size, *destination)?;
+    let packet = packet(run.port.packet_size, run.port.frame_size, *destination)?;
     let line = Line::open(&run.port, |builder| run.builder(builder))?;
     txonly::check_mtu(&packet, line.mtu())?;
-    line.drive(run, txonly::TxOnly::new(run.batch, packet), Partner::Drops)
+    line.drive(run, TxOnly::new(run.batch, packet), Partner::Drops)
 }
 
 /// Turns until it is time to stop, drains, and tells how far it is.
@@ -126,7 +128,7 @@ fn drive<T: Tool>(options: &RunOptions, mut raw: FluxRaw, mut tool: T) -> anyhow
 }
 
 /// Waits, not in a loop of ours; says whether it has slept, so that the clock should be looked at.
-fn rest<T: Tool>(wait: Wait, raw: &FluxRaw, tool: &T) -> Result<bool, Error> {
+pub fn rest<T: Tool>(wait: Wait, raw: &FluxRaw, tool: &T) -> Result<bool, Error> {
     match wait {
         Wait::Spin => Ok(false),
         Wait::Busy => raw.device().kick_rx().map(|_| false).or_else(stand),

@@ -18,7 +18,8 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("fluxcapacitor", &["fluxcapacitor-core", "fluxcapacitor-ebpf", "fluxcapacitor-proto"]),
     ("fluxcapacitor-smoltcp", &["fluxcapacitor"]),
     ("fluxcapacitor-testbed", &[]),
-    ("fluxcapacitor-cli", &["fluxcapacitor", "fluxcapacitor-testbed"]),
+    // Core for the generator of `fluxcap bench`, and for the processors that it is measured on.
+    ("fluxcapacitor-cli", &["fluxcapacitor", "fluxcapacitor-core", "fluxcapacitor-testbed"]),
     (
         "fluxcapacitor-conformance",
         &["fluxcapacitor", "fluxcapacitor-core", "fluxcapacitor-testbed"],

@@ -6,6 +6,7 @@ use crate::wire::turn;
 #[test]
 fn each_variable_is_read() {
     for (words, variables) in [
+        ("bench", "SCENARIO MODE WAIT BATCH PACKET_SIZE SECONDS ROUNDS QUEUE CPUS OUTPUT"),
         ("demo", "SECONDS IN_FLIGHT PACKET_SIZE BACKEND OUTPUT"),
         ("dump -i lo", "SIMULATOR QUEUE SECONDS COUNT SNAPLEN FRAME_SIZE ZERO_COPY ATTACH OUTPUT"),
         ("rxdrop -i lo", "SIMULATOR QUEUE SECONDS BATCH FRAME_SIZE WAIT ZERO_COPY ATTACH OUTPUT"),

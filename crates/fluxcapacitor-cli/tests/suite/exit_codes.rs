@@ -14,6 +14,13 @@ fn ends(words: &str, code: i32, says: &str) {
 fn wrong_usage_is_2() {
     ends("", 2, "Usage: fluxcap");
     ends("travel", 2, "travel");
+    ends("bench --scenario travel", 2, "rxdrop, txonly, l2fwd, ping-pong");
+    ends("bench --batch 257", 2, "1..=256");
+    ends("bench --seconds 0", 2, "seconds 0");
+    ends("bench --interface lo", 2, "scenario ping-pong: it needs both ends");
+    ends("bench --contestant peer", 2, "NAME=COMMAND");
+    ends("bench --contestant raw=true", 2, "a name of its own");
+    ends("bench --cpus 5000", 2, "processor 5000: this process may use");
     ends("demo --speed 88", 2, "--speed");
     ends("demo --in-flight 257", 2, "1..=256");
     ends("demo --packet-size 10", 2, "60..=1514");
@@ -33,6 +40,7 @@ fn wrong_usage_is_2() {
 
 #[test]
 fn what_the_machine_has_not_is_1() {
+    ends("bench --scenario rxdrop -i nosuch0", 1, "nosuch0");
     for tool in ["dump", "rxdrop", "txonly", "l2fwd"] {
         ends(&format!("{tool} -i nosuch0"), 1, "no interface nosuch0");
         ends(&format!("{tool} -i lo --queue 9"), 1, "queue 9 of lo: it has 1");

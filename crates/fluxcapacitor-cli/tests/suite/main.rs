@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(target_os = "linux")]
+mod bench;
+#[cfg(target_os = "linux")]
 mod closed_output;
 #[cfg(target_os = "linux")]
 mod demo;

@@ -58,6 +58,10 @@ fn without_any_the_kernel_is_not_permitted() {
     assert_eq!(ended.code(), Some(3), "{}", ended.stderr);
     assert!(ended.stderr.contains("sudo "), "{}", ended.stderr);
     assert_eq!(ended.stdout, [""; 0]);
+
+    let Some(ended) = with_less(NONE, fluxcap(), "bench") else { return };
+    assert_eq!(ended.code(), Some(3), "{}", ended.stderr);
+    assert!(ended.stderr.contains("needs CAP_SYS_ADMIN"), "{}", ended.stderr);
 }
 
 #[test]

@@ -1,0 +1,143 @@
+//! What else the machine did meanwhile.
+
+use std::fs;
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fluxcapacitor_core::sys::cpu;
+
+/// Beyond this share of its time that it waited for a processor, a run is disturbed.
+pub const WAITED_MAX: f64 = 0.05;
+
+/// Beyond so many times the shortest of all runs, a round trip between the processors says that they have moved: those
+/// of a virtual machine do.
+pub const ROUND_TRIP_MAX: f64 = 2.0;
+
+/// Beyond this share of their median, runs are too far apart to say anything.
+pub const SPREAD_MAX: f64 = 0.2;
+
+/// Round trips a try, and tries: the shortest counts.
+const ROUND_TRIPS: u32 = 2000;
+const TRIES: u32 = 5;
+
+/// A word on cache lines of its own: processors fetch them in pairs.
+#[derive(Default)]
+#[repr(align(128))]
+struct Line(AtomicU32);
+
+/// How long a cache line takes from one processor to the other and back; none where there is only one.
+pub fn round_trip(cpus: (usize, usize)) -> Option<Duration> {
+    let (here, there) = cpus;
+    if here == there {
+        return None;
+    }
+    let (ask, answer) = (Line::default(), Line::default());
+    let rounds = ROUND_TRIPS * TRIES;
+    thread::scope(|scope| {
+        let answering = scope.spawn(|| {
+            cpu::pin(there).ok()?;
+            for round in 1..=rounds {
+                wait_for(&ask, round);
+                answer.0.store(round, Release);
+            }
+            Some(())
+        });
+        let asking = scope.spawn(|| {
+            let pinned = cpu::pin(here).ok();
+            let tries = (0..TRIES).map(|number| {
+                let started = Instant::now();
+                for round in 1..=ROUND_TRIPS {
+                    let round = number * ROUND_TRIPS + round;
+                    ask.0.store(round, Release);
+                    wait_for(&answer, round);
+                }
+                started.elapsed() / ROUND_TRIPS
+            });
+            let shortest = tries.min();
+            pinned.and(shortest)
+        });
+        answering.join().ok()??;
+        asking.join().ok()?
+    })
+}
+
+fn wait_for(line: &Line, round: u32) {
+    let mut looks = 0_u32;
+    while line.0.load(Acquire) < round {
+        looks += 1;
+        // The other may be waiting for this very processor.
+        if looks.is_multiple_of(1 << 16) { thread::yield_now() } else { spin_loop() }
+    }
+}
+
+/// Time that threads have had of a processor, and time that they have waited for one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Schedule {
+    ran: Duration,
+    waited: Duration,
+}
+
+impl Schedule {
+    /// Of the calling thread.
+    pub fn of_this_thread() -> Self {
+        Self::read("/proc/thread-self/schedstat")
+    }
+
+    /// Of a process and its children.
+    pub fn of_process(id: u32) -> Self {
+        let tasks = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+        tasks.fold(Self::default(), |sum, task| {
+            let task = task.path();
+            let children = fs::read_to_string(task.join("children")).unwrap_or_default();
+            let children = children.split_whitespace().filter_map(|id| id.parse().ok());
+            let own = Self::read(&task.join("schedstat").to_string_lossy());
+            children.map(Self::of_process).fold(sum.plus(own), Self::plus)
+        })
+    }
+
+    /// Nothing where the kernel does not say.
+    fn read(path: &str) -> Self {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let mut times = text.split_whitespace().map(|ns| ns.parse().unwrap_or(0));
+        let mut next = || Duration::from_nanos(times.next().unwrap_or(0));
+        Self { ran: next(), waited: next() }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { ran: self.ran + other.ran, waited: self.waited + other.waited }
+    }
+
+    /// Which share of its time it waited, of that since `earlier`.
+    pub fn waited_since(&self, earlier: &Self) -> f64 {
+        let waited = self.waited.saturating_sub(earlier.waited).as_secs_f64();
+        let ran = self.ran.saturating_sub(earlier.ran).as_secs_f64();
+        if waited > 0.0 { waited / (waited + ran) } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_trip_takes_time_between_two_processors_only() {
+        let cpus = cpu::allowed().unwrap();
+        assert_eq!(round_trip((cpus[0], cpus[0])), None);
+        if let [one, other, ..] = *cpus {
+            assert!(round_trip((one, other)).unwrap() > Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn a_thread_that_spins_has_run() {
+        let before = Schedule::of_this_thread();
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_millis(20) {}
+        let after = Schedule::of_this_thread();
+        assert!(after.ran > before.ran, "{after:?}");
+        assert!((0.0..1.0).contains(&after.waited_since(&before)));
+        assert!(Schedule::of_process(std::process::id()).ran >= after.ran);
+    }
+}
