@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{cross, mutants, seeds};
+use crate::{cross, mutants, peers, seeds};
 
 /// What a maintainer runs besides `cargo test`.
 ///
@@ -26,6 +26,11 @@ enum Task {
     /// Wants nightly, a Debian's apt, and root or unprivileged user namespaces. What it fetches is kept in
     /// CROSS_HOME (~/.cache/fluxcapacitor-cross), up to 2 GB for a system; nothing else is changed.
     Cross(cross::Options),
+    /// Measure other crates, DPDK's testpmd and xdpsock beside this library, and write the table of docs/performance.md
+    ///
+    /// Wants root on a Debian: what it takes to build and run them is installed by apt-get. XDPSOCK=/path/to/xdpsock in
+    /// the environment puts the kernel's xdpsock beside them. Takes ten minutes; a machine without other work tells more.
+    Peers(peers::Options),
     /// Run faulty simulated networks, one a seed: no leak, no hang, no panic
     ///
     /// `cargo xtask seeds --count 10000`; what fails says how to repeat it.
@@ -37,6 +42,7 @@ pub fn run() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Mutants(options) => mutants::run(&options),
         Task::Cross(options) => cross::run(&options),
+        Task::Peers(options) => peers::run(&options),
         Task::Seeds(options) => seeds::run(&options),
     }
 }

@@ -4,6 +4,7 @@
 mod cli;
 mod cross;
 mod mutants;
+mod peers;
 mod seeds;
 mod workspace;
 

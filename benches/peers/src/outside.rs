@@ -25,7 +25,7 @@ pub fn command(program: &str) -> Command {
 }
 
 /// Runs it until it is to stop, and gives what it has printed.
-pub fn run(mut command: Command, stop: &Stop) -> Result<String> {
+pub fn run(command: &mut Command, stop: &Stop) -> Result<String> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().context("starting it by setpriv (util-linux)")?;
     let mut stdout = child.stdout.take().context("it has no output")?;

@@ -1,5 +1,6 @@
 //! `fluxcap bench`: what a packet costs on this machine, by each mode and by programs of others.
 
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nothing is measured there"))]
 mod case;
 #[cfg(target_os = "linux")]
 mod command;
@@ -74,8 +75,8 @@ pub struct Options {
 
     /// Another program to measure, as NAME=COMMAND; may be given again
     ///
-    /// In the command, {interface}, {queue}, {scenario} (rxdrop, txonly or l2fwd), {wait}, {batch}, {packet_size} and
-    /// {destination} stand for what it is to do. It runs until SIGINT, and the last line that it prints is JSON, as of
+    /// In the command, {interface}, {queue}, {scenario} (rxdrop, txonly or l2fwd), {wait}, {batch}, {packet_size},
+    /// {destination} and {cpu} stand for what it is to do. It runs until SIGINT, and the last line that it prints is JSON, as of
     /// `fluxcap l2fwd --output json`, with rx_packets and tx_packets. With exit code 2 it says that it cannot do that.
     #[arg(long, value_name = "NAME=COMMAND")]
     contestant: Vec<String>,

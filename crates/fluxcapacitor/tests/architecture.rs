@@ -130,3 +130,26 @@ fn unsafe_stands_in_core_alone_and_safety_md_lists_where() {
     let tools = fs::read_to_string(root.join("xtask/src/main.rs")).unwrap();
     assert!(tools.contains("#![forbid(unsafe_code)]"), "xtask does not forbid unsafe");
 }
+
+/// Programs over other crates, whose calls are unsafe. They are in a workspace that no user builds.
+const PEERS: [&str; 3] = ["bin/xdp.rs", "bin/xdpilone.rs", "bin/xsk-rs.rs"];
+
+#[test]
+fn of_the_peers_only_those_are_unsafe_whose_crates_are() {
+    let directory = root().join("benches/peers/src");
+    let (mut files, mut found) = (Vec::new(), BTreeSet::new());
+    sources(&directory, &mut files);
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let shown = file.strip_prefix(&directory).unwrap().display().to_string();
+        let has = text.lines().any(has_unsafe);
+        assert_eq!(has, text.contains("#![allow(unsafe_code, reason = "), "{shown}");
+        if has {
+            found.insert(shown);
+        }
+    }
+    assert_eq!(found, PEERS.map(str::to_owned).into());
+    let manifest = fs::read_to_string(root().join("benches/peers/Cargo.toml")).unwrap();
+    assert!(manifest.contains("unsafe_code = \"deny\""), "the peers do not deny unsafe");
+    assert!(manifest.contains("publish = false"), "the peers can be published");
+}

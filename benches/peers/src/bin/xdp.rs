@@ -57,7 +57,6 @@ fn open(arguments: &Arguments) -> Result<Queue> {
         rx_count: RING,
         tx_count: RING,
         completion_count: RING,
-        ..Default::default()
     };
     let config = config.build().map_err(|error| anyhow!("{error}"))?;
     let (rings, mut flags) = builder.build_wakable_rings(&umem, config)?;

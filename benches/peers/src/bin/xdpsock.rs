@@ -28,11 +28,11 @@ fn main() -> Result<()> {
     if let Some(directory) = Path::new(&program).parent() {
         xdpsock.current_dir(directory);
     }
-    let said = run(xdpsock, &stop)?;
+    let said = run(&mut xdpsock, &stop)?;
     let packets = |direction| {
         let lines = said.lines().filter_map(|line| line.trim().strip_prefix(direction));
         // Packets a second, and packets in all.
-        let last = lines.filter_map(|line| line.split_whitespace().nth(1)).last();
+        let last = lines.filter_map(|line| line.split_whitespace().nth(1)).next_back();
         number_after(last.unwrap_or("0"), "")
     };
     report(packets("rx")?, packets("tx")?);

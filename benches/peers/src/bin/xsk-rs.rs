@@ -9,9 +9,7 @@ use std::num::NonZeroU32;
 
 use anyhow::{Context, Result};
 use peers::{Arguments, FRAMES, RING, Scenario, Stop, Wait, report, swap_addresses};
-use xsk_rs::config::{
-    BindFlags, Interface, QueueSize, SocketConfig, UmemConfig, XdpFlags,
-};
+use xsk_rs::config::{BindFlags, Interface, QueueSize, SocketConfig, UmemConfig, XdpFlags};
 use xsk_rs::{CompQueue, FillQueue, FrameDesc, RxQueue, Socket, TxQueue, Umem};
 
 /// How long one sleep lasts at most, in milliseconds.
@@ -39,8 +37,10 @@ fn main() -> Result<()> {
 
 fn open(interface: &str) -> Result<Queue> {
     let size = |slots| QueueSize::new(slots).context("a ring's size");
-    let umem_config =
-        UmemConfig::builder().fill_queue_size(size(2 * RING)?).comp_queue_size(size(RING)?).build()?;
+    let umem_config = UmemConfig::builder()
+        .fill_queue_size(size(2 * RING)?)
+        .comp_queue_size(size(RING)?)
+        .build()?;
     let socket_config = SocketConfig::builder()
         .rx_queue_size(size(RING)?)
         .tx_queue_size(size(RING)?)
@@ -51,7 +51,8 @@ fn open(interface: &str) -> Result<Queue> {
     let (umem, frames) = Umem::new(umem_config, frames, false)?;
     let interface: Interface = interface.parse()?;
     // SAFETY: the UMEM is used by this socket alone.
-    let (tx, rx, fill_and_completion) = unsafe { Socket::new(socket_config, &umem, &interface, 0) }?;
+    let (tx, rx, fill_and_completion) =
+        unsafe { Socket::new(socket_config, &umem, &interface, 0) }?;
     let (fill, completion) = fill_and_completion.context("the UMEM has been bound before")?;
     Ok(Queue { umem, frames, fill, rx, tx, completion })
 }

@@ -39,8 +39,16 @@ pub struct Template(Vec<String>);
 /// One that runs.
 #[derive(Debug)]
 pub struct Command {
-    stop: Arc<AtomicBool>,
+    flags: Arc<Flags>,
     thread: JoinHandle<Result<Told>>,
+}
+
+/// What the thread that watches it is told.
+#[derive(Debug, Default)]
+struct Flags {
+    /// It moves packets by now: what it did before is not looked at.
+    begun: AtomicBool,
+    stop: AtomicBool,
 }
 
 /// What it has told by its end; nothing if it cannot do that.
@@ -60,7 +68,7 @@ impl Template {
         (!words.is_empty()).then_some(Self(words))
     }
 
-    fn fill(&self, interface: &str, queue: u32, case: Case) -> process::Command {
+    fn fill(&self, interface: &str, queue: u32, case: Case, cpu: usize) -> process::Command {
         let scenario = match case.scenario {
             Scenario::PingPong => Scenario::L2fwd,
             other => other,
@@ -74,6 +82,7 @@ impl Template {
                 .replace("{batch}", &case.batch.to_string())
                 .replace("{packet_size}", &case.packet_size.to_string())
                 .replace("{destination}", &destination)
+                .replace("{cpu}", &cpu.to_string())
         };
         // Killed with us, however we end: the signal comes when the thread that has started it ends.
         let mut command = process::Command::new("setpriv");
@@ -92,15 +101,15 @@ impl Command {
         queue: u32,
         on: usize,
     ) -> Result<Option<Self>> {
-        let mut command = template.fill(wire.interface(), queue, case);
-        let stop = Arc::<AtomicBool>::default();
-        let stopped = Arc::clone(&stop);
+        let mut command = template.fill(wire.interface(), queue, case, on);
+        let flags = Arc::<Flags>::default();
+        let told = Arc::clone(&flags);
         let thread = wire.spawn("contestant", move || {
             // What it starts stays there, too, unless it sees to that itself.
             cpu::pin(on).context("pinning the contestant")?;
-            run(&mut command, &stopped)
+            run(&mut command, &told)
         })?;
-        let this = Self { stop, thread };
+        let this = Self { flags, thread };
         let (started, before) = (Instant::now(), wire.counted()?.tx);
         loop {
             if this.is_ended() {
@@ -115,6 +124,7 @@ impl Command {
             };
             if has_begun {
                 thread::sleep(BIND_TIME);
+                this.flags.begun.store(true, Relaxed);
                 return Ok(Some(this));
             }
             if started.elapsed() > PATIENCE {
@@ -130,7 +140,7 @@ impl Command {
     }
 
     pub fn stop(self) -> Result<Ended> {
-        self.stop.store(true, Relaxed);
+        self.flags.stop.store(true, Relaxed);
         joined(self.thread)?.context("the contestant cannot do that, and says so late")
     }
 }
@@ -140,7 +150,7 @@ fn joined(thread: JoinHandle<Result<Told>>) -> Result<Told> {
 }
 
 /// Runs it until it is to stop.
-fn run(command: &mut process::Command, stop: &AtomicBool) -> Result<Told> {
+fn run(command: &mut process::Command, flags: &Flags) -> Result<Told> {
     let mut child = command.spawn().context("starting the contestant by setpriv (util-linux)")?;
     let (tell, said) = sync_channel(1);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -153,11 +163,13 @@ fn run(command: &mut process::Command, stop: &AtomicBool) -> Result<Told> {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        let now = Schedule::of_process(child.id());
-        schedule.get_or_insert(now);
-        last = Some(now);
+        if flags.begun.load(Relaxed) && signalled.is_none() {
+            let now = Schedule::of_process(child.id());
+            schedule.get_or_insert(now);
+            last = Some(now);
+        }
         match signalled {
-            None if stop.load(Relaxed) => {
+            None if flags.stop.load(Relaxed) => {
                 kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT)?;
                 signalled = Some(Instant::now());
             }

@@ -13,7 +13,7 @@ pub const WAITED_MAX: f64 = 0.05;
 
 /// Beyond so many times the shortest of all runs, a round trip between the processors says that they have moved: those
 /// of a virtual machine do.
-pub const ROUND_TRIP_MAX: f64 = 2.0;
+pub const ROUND_TRIP_MAX: f64 = 3.0;
 
 /// Beyond this share of their median, runs are too far apart to say anything.
 pub const SPREAD_MAX: f64 = 0.2;
