@@ -28,7 +28,7 @@ pub fn drive(raw: FluxRaw, case: Case, packet: &[u8], stop: &AtomicBool) -> Resu
         for _ in 0..TURNS_PER_LOOK {
             let moved = match case.scenario {
                 Scenario::Rxdrop => halves.drop(&mut batch)?,
-                Scenario::Txonly => halves.send(case.batch, packet)?,
+                Scenario::Txonly => halves.send(&mut batch, packet)?,
                 Scenario::L2fwd | Scenario::PingPong => halves.forward(&mut batch)?,
             };
             if moved == 0 && halves.rest(case.scenario)? {
@@ -58,18 +58,15 @@ impl Halves {
         Ok(moved)
     }
 
-    fn send(&mut self, batch: u32, bytes: &[u8]) -> Result<usize> {
-        let mut moved = 0;
-        for _ in 0..batch {
-            let Some(mut packet) = self.tx.allocate() else { break };
-            packet
-                .write(bytes)
-                .map_err(|_| Error::invalid("packet size", bytes.len(), "it must fit a frame"))?;
-            if self.tx.send(packet).is_err() {
-                break;
-            }
-            moved += 1;
+    fn send(&mut self, batch: &mut Batch, bytes: &[u8]) -> Result<usize> {
+        let before = batch.len();
+        let fresh = self.tx.allocate_batch(batch, bytes.len());
+        fresh.map_err(|_| Error::invalid("packet size", bytes.len(), "it must fit a frame"))?;
+        for packet in batch.iter_mut().skip(before) {
+            packet.data_mut().copy_from_slice(bytes);
         }
+        // What the ring has no room for stays in the batch, and goes with the next.
+        let moved = self.tx.send_batch(batch).map_err(|_| Error::Foreign)?;
         self.tx.flush()?;
         Ok(moved)
     }
