@@ -272,3 +272,45 @@ fn fresh_ones_of_another_memory_or_too_long_are_refused() {
     }
     assert_eq!((lab.pool.len(), Arc::strong_count(&lab.shared)), (8, 1));
 }
+
+fn drop_all(all: impl IntoIterator<Item = Parcel>) {
+    let mut slots: Vec<_> = all.into_iter().map(Some).collect();
+    Parcel::drop_all(&mut slots, |parcel| parcel, identity);
+    assert!(slots.iter().all(Option::is_none));
+}
+
+/// Dropped together, each comes home to where it belongs, whatever stands beside it.
+#[test]
+fn those_that_end_together_come_home() {
+    let (mut lab, mut other) = (Lab::new(), Lab::new());
+    let all = vec![
+        lab.parcel(60, Home::Rx),
+        lab.parcel(60, Home::Rx),
+        other.parcel(60, Home::Rx),
+        lab.parcel(60, Home::Tx),
+        lab.parcel(5000, Home::Tx),
+        other.parcel(60, Home::Rx),
+        other.parcel(60, Home::Rx),
+        lab.parcel(60, Home::Rx),
+    ];
+    drop_all(all);
+    assert_eq!((lab.came_home(), other.came_home()), ((3, 4), (3, 0)));
+    assert_eq!((Arc::strong_count(&lab.shared), Arc::strong_count(&other.shared)), (1, 1));
+    assert_eq!((lab.pool.len(), other.pool.len()), (8, 8));
+    drop_all([]);
+    drop_all([lab.parcel(60, Home::Tx)]);
+    assert_eq!(lab.came_home(), (0, 1));
+}
+
+/// The last ones take the way home along, as each by itself does.
+#[test]
+fn the_last_that_end_together_take_the_way_home_along() {
+    let mut lab = Lab::new();
+    let all = [(); 3].map(|()| lab.parcel(60, Home::Rx));
+    let Lab { umem, pool, shared, .. } = lab;
+    let gone = Arc::downgrade(&shared);
+    drop((umem, pool, shared));
+    assert!(gone.upgrade().is_some());
+    drop_all(all);
+    assert!(gone.upgrade().is_none());
+}

@@ -9,6 +9,7 @@
 
 mod fresh;
 mod holds;
+mod together;
 
 use std::fmt;
 use std::mem::ManuallyDrop;

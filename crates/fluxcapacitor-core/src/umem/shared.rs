@@ -87,6 +87,13 @@ impl SharedFrameState {
         self.layout.index(self.addr_of(byte))
     }
 
+    /// The same for many, without a look at what they have in common for each.
+    #[inline]
+    pub(super) fn indices(&self) -> impl Fn(NonNull<u8>) -> u32 + use<> {
+        let (base, layout) = (self.base, self.layout);
+        move |byte| layout.index((byte.addr().get() - base) as u64)
+    }
+
     /// Sends a frame home. One locked instruction where nobody else gives at the same time.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ pub const ROWS: &[Row] = &[
     Row { name: "drop, raw", measured: "raw_drop", run: raw_drop },
     Row { name: "drop, engine", measured: "engine_drop", run: engine_drop },
     Row { name: "drop, owned", measured: "owned_drop", run: owned_drop },
+    Row { name: "drop, owned, singly", measured: "single_drop", run: single_drop },
     #[cfg(feature = "async")]
     Row { name: "drop, async", measured: "async_drop", run: tasks::async_drop },
     Row { name: "send, raw", measured: "raw_send", run: raw_send },
@@ -123,6 +124,18 @@ fn measured_engine_drop(engine: &mut FluxEngine, batch: u32) {
 
 #[inline(never)]
 fn measured_owned_drop(rx: &mut FluxRx, batch: &mut Batch) {
+    let mut left = batch.capacity();
+    while left > 0 {
+        left -= rx.recv(batch).unwrap();
+        for packet in &*batch {
+            look(packet.data());
+        }
+        batch.clear();
+    }
+}
+
+#[inline(never)]
+fn measured_single_drop(rx: &mut FluxRx, batch: &mut Batch) {
     let mut left = batch.capacity();
     while left > 0 {
         left -= rx.recv(batch).unwrap();
@@ -235,6 +248,11 @@ fn engine_drop(lab: &mut Lab) {
 fn owned_drop(lab: &mut Lab) {
     let ((mut rx, _tx), mut batch) = halves(lab);
     lab.receive(|| measured_owned_drop(&mut rx, &mut batch));
+}
+
+fn single_drop(lab: &mut Lab) {
+    let ((mut rx, _tx), mut batch) = halves(lab);
+    lab.receive(|| measured_single_drop(&mut rx, &mut batch));
 }
 
 fn raw_send(lab: &mut Lab) {

@@ -70,6 +70,11 @@ impl Packet {
     }
 
     #[inline]
+    pub(crate) const fn parcel(&self) -> &Parcel {
+        &self.parcel
+    }
+
+    #[inline]
     pub(crate) fn into_parcel(self) -> Parcel {
         self.parcel
     }

@@ -3,6 +3,7 @@
 use std::{mem, slice};
 
 use fluxcapacitor_core::Result;
+use fluxcapacitor_core::umem::Parcel;
 
 use crate::packet::Packet;
 
@@ -118,6 +119,12 @@ impl Batch {
         self.slots[self.first] = Some(packet);
     }
 
+    /// Drops all packets, which takes less than to drop each by itself.
+    #[inline]
+    pub fn clear(&mut self) {
+        drop(self.drain());
+    }
+
     /// Takes all packets, first to last. Those that are not asked for are dropped.
     #[inline]
     pub fn drain(&mut self) -> Drain<'_> {
@@ -148,8 +155,16 @@ pub struct Drain<'b> {
 impl Drop for Drain<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.for_each(drop);
+        if !self.slots.as_slice().is_empty() {
+            drop_all(mem::take(&mut self.slots).into_slice());
+        }
     }
+}
+
+/// A loop of its own, with all registers for itself.
+#[inline(never)]
+fn drop_all(slots: &mut [Option<Packet>]) {
+    Parcel::drop_all(slots, Packet::parcel, Packet::into_parcel);
 }
 
 /// The packets of a [`Batch`] that was given away.
