@@ -26,6 +26,19 @@ pub trait Backend: fmt::Debug + Send + Sync + sealed::Sealed {
     /// other that the kernel may come up with.
     fn kick_tx(&self) -> Result<Kick>;
 
+    /// Wakes the driver to send, where busy polling keeps [`Backend::kick_tx`] from doing so; otherwise nothing. One
+    /// `poll`.
+    ///
+    /// With busy polling, `sendto` polls the NAPI instance that the queue receives by, and wakes nobody
+    /// (`xsk_no_wakeup`, `net/xdp/xsk.c`). A driver that sends by another instance (virtio_net) then sends nothing:
+    /// it is for a tx ring that is as full after a kick as it was before.
+    ///
+    /// # Errors
+    /// [`Error::Sys`](crate::Error::Sys).
+    fn wake_tx(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes the kernel take frames from the fill ring, and busy poll where that is on: one
     /// `recvfrom`.
     ///

@@ -118,6 +118,11 @@ pub fn open(
     let mut lane = opened?;
     if recovered > 0 {
         post(&mut lane.rings, pool, options.tx_reserve)?;
+        // A driver that found the ring empty when it was bound looks again when it is told to. On an interface that
+        // is down it does so by itself when that comes up.
+        if lane.rings.fill.needs_wakeup() {
+            let _down = lane.socket.kick_rx();
+        }
     }
     Ok(lane)
 }
@@ -216,6 +221,11 @@ fn bind_error(refusal: Refusal, options: &LaneOptions<'_>) -> Error {
                 Refusal::Invalid if is_multi_buffer(options) => {
                     "the driver refuses this queue, frame size or ring size for it, or the kernel is \
                      older than 6.6 and knows no packets of several segments (EINVAL)"
+                        .to_owned()
+                }
+                Refusal::Invalid if options.driver == "virtio_net" => {
+                    "the driver refuses it (EINVAL): virtio_net takes it from devices with \
+                     VIRTIO_F_ACCESS_PLATFORM alone, which is `iommu_platform=on` in QEMU"
                         .to_owned()
                 }
                 Refusal::Invalid => {

@@ -2,6 +2,7 @@
 
 pub mod bpf;
 pub mod cpu;
+mod memory_lock;
 pub(crate) mod mmap;
 pub mod netdev;
 pub(crate) mod netlink;

@@ -10,7 +10,7 @@ use std::ffi::{c_int, c_void};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ use rustix::net::{
     sockopt,
 };
 
+use super::memory_lock;
 use super::mmap::RingMapping;
 use crate::backend::{Backend, BindMode, Interest, Kick, SOCKETS_MAX, Statistics, Waited};
 use crate::error::{Error, Result};
@@ -50,6 +51,8 @@ pub struct XdpSocket {
     queue: u32,
     /// As it was bound.
     segments_max: AtomicU32,
+    /// Whether system calls poll instead of waking.
+    busy_polls: AtomicBool,
     opened: Instant,
     /// When the link was last looked at, in milliseconds since the opening.
     looked_ms: AtomicU64,
@@ -77,8 +80,8 @@ impl XdpSocket {
             errno => Error::privileged("socket(AF_XDP)", "CAP_NET_RAW", errno),
         })?;
         let (opened, looked_ms) = (Instant::now(), AtomicU64::new(0));
-        let segments_max = AtomicU32::new(1);
-        let socket = Self { fd, lane, ifindex, queue, segments_max, opened, looked_ms };
+        let (segments_max, busy_polls) = (AtomicU32::new(1), AtomicBool::new(false));
+        let socket = Self { fd, lane, ifindex, queue, segments_max, busy_polls, opened, looked_ms };
         if own_umem {
             socket.register_umem()?;
         }
@@ -106,7 +109,7 @@ impl XdpSocket {
         match register() {
             // Memory to lock beyond the soft limit: raise that to the hard one, and try again.
             Err(Errno::NOBUFS) => {
-                let limit = raise_memory_lock();
+                let limit = memory_lock::raise();
                 register().map_err(|errno| match errno {
                     Errno::NOBUFS => Error::MemoryLock { needed: layout.bytes() as u64, limit },
                     errno => Error::sys("setsockopt(XDP_UMEM_REG)", errno),
@@ -217,6 +220,14 @@ impl Backend for XdpSocket {
         kicked("sendto", send(&self.fd, &[], SendFlags::DONTWAIT))
     }
 
+    fn wake_tx(&self) -> Result<()> {
+        if self.busy_polls.load(Relaxed) {
+            // It wakes whoever asks for that, before it looks whether there is anything to wait for (`xsk_poll`).
+            self.poll(Interest::Tx, Duration::ZERO)?;
+        }
+        Ok(())
+    }
+
     #[inline]
     fn kick_rx(&self) -> Result<Kick> {
         let mut nothing = [0u8; 0];
@@ -285,7 +296,9 @@ impl Backend for XdpSocket {
         // The one that switches it on comes last: a refusal of the others leaves it off.
         set("setsockopt(SO_BUSY_POLL_BUDGET)", libc::SO_BUSY_POLL_BUDGET, budget)?;
         set("setsockopt(SO_BUSY_POLL)", libc::SO_BUSY_POLL, busy_poll_us)?;
-        set("setsockopt(SO_PREFER_BUSY_POLL)", libc::SO_PREFER_BUSY_POLL, 1)
+        set("setsockopt(SO_PREFER_BUSY_POLL)", libc::SO_PREFER_BUSY_POLL, 1)?;
+        self.busy_polls.store(true, Relaxed);
+        Ok(())
     }
 
     fn tx_budget(&self, packets: u32) -> Result<()> {
@@ -400,16 +413,6 @@ fn kicked(call: &'static str, answer: Result<usize, Errno>) -> Result<Kick> {
         Err(Errno::NXIO) => Err(Error::LinkGone),
         Err(errno) => Err(Error::sys(call, errno)),
     }
-}
-
-/// Raises the soft limit of locked memory to the hard one; says what it is then, in bytes.
-fn raise_memory_lock() -> u64 {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-
-    let mut limit = getrlimit(Resource::Memlock);
-    limit.current = limit.maximum;
-    let _refused = setrlimit(Resource::Memlock, limit);
-    getrlimit(Resource::Memlock).current.unwrap_or(u64::MAX)
 }
 
 /// The calling thread's network namespace, by the device and inode of its file.

@@ -13,7 +13,7 @@ use crate::hook::{AttachMode, Hook};
 use crate::port::Port;
 use crate::raw::{Device, Group, Lane};
 use crate::trace;
-use crate::umem::{FramePool, Layout, UmemRegion};
+use crate::umem::{FRAME_SIZE_MAX, FramePool, Layout, UmemRegion};
 
 /// Packets per system call in copy mode, where that can be chosen: eight times the kernel's own, and a
 /// bound on how long one call can take.
@@ -183,8 +183,7 @@ fn no_zero_copy(
     layout: Layout,
     multi_buffer: bool,
 ) -> Option<Error> {
-    // Drivers receive into whole cache lines: `xsk_pool_get_rx_frame_size` rounded down to 128.
-    let receivable = layout.packet_max() & !127;
+    let receivable = receivable(&port.driver, layout.packet_max());
     let longest = port.mtu.saturating_add(ETHERNET_OVERHEAD);
     let (mtu, most) = (port.mtu, port.zero_copy_segments_max);
     let why = if hook.mode() == AttachMode::Generic {
@@ -200,12 +199,30 @@ fn no_zero_copy(
              driver can use"
         )
     } else if longest > receivable && !multi_buffer {
-        format!("packets of MTU {mtu} do not fit the {receivable} bytes that drivers can use")
+        let larger = FRAME_SIZE_MAX - (layout.frame_size() - layout.packet_max());
+        let fits = longest <= self::receivable(&port.driver, larger);
+        let hint =
+            if fits { format!(": take frames of {FRAME_SIZE_MAX} bytes") } else { String::new() };
+        format!(
+            "packets of MTU {mtu} do not fit the {receivable} bytes of a frame that the driver can use{hint}"
+        )
     } else {
         return None;
     };
     let (interface, driver) = (port.name.clone(), port.driver.clone());
     Some(Error::NoZeroCopy { interface, driver, why })
+}
+
+/// How much of the room for a packet a driver can use, which tells its card in steps. What is longer than that comes
+/// in pieces, each as if it were a packet.
+fn receivable(driver: &str, room: u32) -> u32 {
+    let step = match driver {
+        // `SRRCTL.BSIZEPKT` (`igb_setup_srrctl`).
+        "igb" => 1024,
+        // Whole cache lines.
+        _ => 128,
+    };
+    room - room % step
 }
 
 fn busy_poll(asked: Option<BusyPoll>, socket: &dyn Backend) -> Result<BusyPollGrant> {
@@ -228,5 +245,20 @@ fn tx_budget(tx_size: u32, socket: &dyn Backend) -> Result<Option<u32>> {
         Ok(()) => Ok(Some(budget)),
         Err(Error::Unsupported { .. }) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn igb_receives_into_whole_kilobytes() {
+        for (driver, frame_size, usable) in
+            [("igb", 2048, 1024), ("igb", 4096, 3072), ("ice", 2048, 1792), ("ice", 4096, 3840)]
+        {
+            let room = Layout::new(frame_size, 1, 0).unwrap().packet_max();
+            assert_eq!(receivable(driver, room), usable, "{driver}, {frame_size}");
+        }
     }
 }

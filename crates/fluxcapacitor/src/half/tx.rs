@@ -29,7 +29,7 @@ impl TxHalf {
     /// Shows the kernel the packets pushed so far, and has it send them.
     #[inline]
     pub(crate) fn flush(&mut self) -> Result<()> {
-        let (kicks, result) = flush(&mut self.tx, &self.device, self.granted.need_wakeup);
+        let (kicks, result) = flush(&mut self.tx, &self.device, &self.granted);
         self.counters.add(Counter::TxKicks, kicks);
         result
     }
@@ -39,7 +39,7 @@ impl TxHalf {
     pub(crate) fn send(&mut self, packets: u64, bytes: u64) -> Result<()> {
         self.counters.add(Counter::TxPackets, packets);
         self.counters.add(Counter::TxBytes, bytes);
-        let (kicks, result) = flush(&mut self.tx, &self.device, self.granted.need_wakeup);
+        let (kicks, result) = flush(&mut self.tx, &self.device, &self.granted);
         match kicks {
             0 => self.counters.add(Counter::KicksSaved, 1),
             _ => self.counters.add(Counter::TxKicks, kicks),
@@ -59,14 +59,19 @@ impl TxHalf {
         }
         // As `flush`, but with no result to carry along.
         let (mut kicks, mut left) = (0, self.tx.occupancy());
+        let least = least_kicks(&self.granted, left);
         while left > 0 && self.asks() {
             kicks += 1;
             self.counters.add(Counter::TxKicks, 1);
-            if self.device.kick_tx()? == Kick::Done {
+            let kick = self.device.kick_tx()?;
+            let before = std::mem::replace(&mut left, self.tx.occupancy());
+            if kick == Kick::Done {
+                if left >= before {
+                    self.device.wake_tx()?;
+                }
                 break;
             }
-            let before = std::mem::replace(&mut left, self.tx.occupancy());
-            if left >= before {
+            if left >= before && kicks >= least {
                 break;
             }
         }
@@ -105,20 +110,37 @@ impl TxHalf {
 /// Publishes, and kicks while the kernel asks for it, packets are left and the last kick sent any. Says
 /// how many system calls it made.
 #[inline]
-pub(crate) fn flush(tx: &mut TxRing, device: &Device, need_wakeup: bool) -> (u64, Result<()>) {
+pub(crate) fn flush(tx: &mut TxRing, device: &Device, granted: &Granted) -> (u64, Result<()>) {
     tx.publish();
     let (mut kicks, mut left) = (0, tx.occupancy());
-    while left > 0 && (tx.needs_wakeup() || !need_wakeup) {
+    let least = least_kicks(granted, left);
+    while left > 0 && (tx.needs_wakeup() || !granted.need_wakeup) {
         kicks += 1;
-        match device.kick_tx() {
-            Ok(Kick::Again) => {}
-            Ok(Kick::Done) => break,
+        let kick = match device.kick_tx() {
+            Ok(kick) => kick,
             Err(error) => return (kicks, Err(error)),
-        }
+        };
         let before = std::mem::replace(&mut left, tx.occupancy());
-        if left >= before {
+        if kick == Kick::Done {
+            return (kicks, if left >= before { device.wake_tx() } else { Ok(()) });
+        }
+        if left >= before && kicks >= least {
             break;
         }
     }
     (kicks, Ok(()))
+}
+
+/// How many kicks it takes at least, where nothing tells whether one has sent any.
+///
+/// Copying, kernels without `XDP_MAX_TX_SKB_BUDGET` send 32 or, the oldest, 16 a kick (`TX_BATCH_SIZE`,
+/// net/xdp/xsk.c), and most of them free the slots only when they look for more than they have seen
+/// (`xskq_cons_peek_desc`, net/xdp/xsk_queue.h).
+#[inline]
+fn least_kicks(granted: &Granted, packets: u32) -> u64 {
+    const TX_BATCH_SIZE: u32 = 16;
+    match granted.tx_budget {
+        None if !granted.zero_copy => packets.div_ceil(TX_BATCH_SIZE).into(),
+        _ => 1,
+    }
 }

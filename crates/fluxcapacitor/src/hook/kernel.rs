@@ -35,7 +35,7 @@ impl Hook {
         let code = program.assemble(map.reference(), Target::Kernel)?;
         let code: Vec<[u8; 8]> = code.instructions().iter().map(|insn| insn.encode()).collect();
         let flags = if program.is_multi_buffer() { XDP_HAS_FRAGS } else { 0 };
-        let program = Program::load_xdp(&code, PROGRAM, flags)?;
+        let program = load(&code, flags)?;
 
         let link = |mode| Link::attach_xdp(&program, interface.index, mode);
         let hooked = |link, mode, why_not_native| {
@@ -70,6 +70,23 @@ impl Hook {
             Err(source) => Err(attach_error(interface, source)),
         }
     }
+}
+
+/// Loads a program, with flags that old kernels do not know.
+fn load(code: &[[u8; 8]], flags: u32) -> Result<Program> {
+    Program::load_xdp(code, PROGRAM, flags).map_err(|refused| {
+        let unknown = refused.source.raw_os_error() == Some(errno::EINVAL)
+            && flags & XDP_HAS_FRAGS != 0
+            && Program::load_xdp(code, PROGRAM, flags & !XDP_HAS_FRAGS).is_ok();
+        if unknown {
+            Error::Unsupported {
+                what: "XDP programs for packets of several segments (BPF_F_XDP_HAS_FRAGS)",
+                since: "5.18",
+            }
+        } else {
+            refused.into()
+        }
+    })
 }
 
 fn is_refused_by_driver(source: &io::Error) -> bool {
@@ -129,5 +146,6 @@ mod errno {
     pub(super) const EBUSY: i32 = 16;
     pub(super) const EEXIST: i32 = 17;
     pub(super) const ENODEV: i32 = 19;
+    pub(super) const EINVAL: i32 = 22;
     pub(super) const ERANGE: i32 = 34;
 }

@@ -38,6 +38,8 @@ impl Device {
 
     /// Makes the kernel send what is in the tx ring. One system call.
     ///
+    /// With busy polling it may leave the ring as it is: then [`Device::wake_tx`].
+    ///
     /// # Errors
     /// [`Error::LinkDown`](crate::Error::LinkDown), [`Error::LinkGone`](crate::Error::LinkGone),
     /// [`Error::Sys`](crate::Error::Sys).
@@ -45,6 +47,16 @@ impl Device {
     pub fn kick_tx(&self) -> Result<Kick> {
         self.kicks.fetch_add(1, Relaxed);
         self.socket.kick_tx()
+    }
+
+    /// Wakes a driver that busy polling does not have send: for a tx ring that is as full after a kick as it was before.
+    /// One system call, with busy polling; otherwise none. [`FluxRaw::flush`](crate::FluxRaw::flush) does it by itself.
+    ///
+    /// # Errors
+    /// [`Error::Sys`](crate::Error::Sys).
+    #[inline]
+    pub fn wake_tx(&self) -> Result<()> {
+        self.socket.wake_tx()
     }
 
     /// Makes the kernel look at the fill ring, and busy poll where that is on. One system call.

@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::super::memory_lock::lifted_for;
 use super::{attr, command, object_name};
 
 /// An XSKMAP, which tells a redirecting program which socket to hand a packet.
@@ -36,13 +37,16 @@ impl Map {
     /// entries, `EPERM` without `CAP_BPF`.
     #[doc(alias = "BPF_MAP_CREATE")]
     pub fn xskmap(entries: u32, name: &str) -> io::Result<Self> {
-        let fd = command::map_create(attr::MapCreate {
-            map_type: attr::BPF_MAP_TYPE_XSKMAP,
-            key_size: 4,
-            value_size: 4,
-            max_entries: entries,
-            map_name: object_name(name)?,
-            ..Default::default()
+        let map_name = object_name(name)?;
+        let fd = lifted_for(|| {
+            command::map_create(attr::MapCreate {
+                map_type: attr::BPF_MAP_TYPE_XSKMAP,
+                key_size: 4,
+                value_size: 4,
+                max_entries: entries,
+                map_name,
+                ..Default::default()
+            })
         })?;
         // [u32-map] by the sizes above.
         let max_entries = entries;

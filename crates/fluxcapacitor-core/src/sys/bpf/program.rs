@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::super::memory_lock::lifted_for;
 use super::{command, object_name, object_name_text};
 
 /// First size of the verifier's log; it grows fourfold while it is too small.
@@ -46,7 +47,7 @@ impl Program {
         let load = |log: Option<&mut [u8]>| {
             retry_on_again(log, |log| command::program_load_xdp(instructions, name, flags, log))
         };
-        let fd = match load(None) {
+        let fd = match lifted_for(|| load(None)) {
             Ok(fd) => fd,
             Err(source) => load_with_log(source, load)?,
         };
