@@ -15,19 +15,42 @@ pub enum Backend {
     VethNative,
     /// The kernel's veth, XDP on socket buffers.
     VethGeneric,
+    /// Two virtio cards of a virtual machine, zero-copy.
+    QemuVirtio,
+    /// Two Intel cards (igb) of a virtual machine, zero-copy.
+    QemuIgb,
 }
 
 impl Backend {
     /// All that `expected.toml` may speak of.
-    pub const ALL: &[Self] =
-        &[Self::Simulator, Self::SimulatorZeroCopy, Self::VethNative, Self::VethGeneric];
+    pub const ALL: &[Self] = &[
+        Self::Simulator,
+        Self::SimulatorZeroCopy,
+        Self::VethNative,
+        Self::VethGeneric,
+        Self::QemuVirtio,
+        Self::QemuIgb,
+    ];
 
-    /// Those that this build can run on.
+    /// Those that this build can run on, with nothing but a kernel.
     pub fn available() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|backend| match backend {
             Self::Simulator | Self::SimulatorZeroCopy => true,
             Self::VethNative | Self::VethGeneric => cfg!(target_os = "linux"),
+            Self::QemuVirtio | Self::QemuIgb => false,
         })
+    }
+
+    /// Whether a port that goes takes its peer along.
+    #[must_use]
+    pub const fn is_veth(self) -> bool {
+        matches!(self, Self::VethNative | Self::VethGeneric)
+    }
+
+    /// Whether it runs on interfaces that are there: two must be named, on one wire, that nothing else is done with.
+    #[must_use]
+    pub const fn wants_ports(self) -> bool {
+        cfg!(target_os = "linux") && matches!(self, Self::QemuVirtio | Self::QemuIgb)
     }
 
     /// As the command line and `expected.toml` name it.
@@ -38,6 +61,8 @@ impl Backend {
             Self::SimulatorZeroCopy => "simulator-zero-copy",
             Self::VethNative => "veth-native",
             Self::VethGeneric => "veth-generic",
+            Self::QemuVirtio => "qemu-virtio",
+            Self::QemuIgb => "qemu-igb",
         }
     }
 

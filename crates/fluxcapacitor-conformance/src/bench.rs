@@ -11,7 +11,7 @@ use fluxcapacitor::builder::BusyPoll;
 use fluxcapacitor::granted::BusyPollGrant;
 use fluxcapacitor::simulator::control::World;
 use fluxcapacitor::umem::UmemRegion;
-use fluxcapacitor::{FluxBuilder, FluxRaw, Granted, Result};
+use fluxcapacitor::{Error, FluxBuilder, FluxRaw, Granted, Result};
 #[cfg(target_os = "linux")]
 use fluxcapacitor_testbed::End;
 
@@ -89,7 +89,8 @@ impl<'f> Bench<'f> {
     /// Opens a queue of a port, 0 unless `configure` says otherwise, as the backend promises it.
     ///
     /// # Errors
-    /// [`Stop::NotRun`] if busy polling was asked for and is not real; else [`Stop::Failed`].
+    /// [`Stop::NotRun`] if busy polling was asked for and is not real, or the driver cannot do without copies what is
+    /// asked for; else [`Stop::Failed`].
     #[track_caller]
     pub fn open(
         &self,
@@ -98,18 +99,39 @@ impl<'f> Bench<'f> {
     ) -> Outcome<FluxRaw> {
         let raw = match self.try_open(side, configure) {
             Ok(raw) => raw,
+            // It says so itself, and `expected.toml` where that may be.
+            Err(error @ Error::NoZeroCopy { .. }) => {
+                self.note(error.to_string());
+                return Err(Stop::NotRun(Reason::Driver));
+            }
             Err(error) => return Err(Stop::failed(error)),
         };
         self.promised(side, raw.granted())?;
         Ok(raw)
     }
 
-    /// Whether a socket was granted what it was to be.
+    /// Whether a socket was granted what it was to be; and packets flow.
     fn promised(&self, side: Side, granted: &Granted) -> Outcome {
         self.port(side).is_as_promised(granted)?;
+        self.port(side).settle()?;
         match &granted.busy_poll {
             BusyPollGrant::NoNapi => Err(Stop::NotRun(Reason::NoNapiId)),
+            BusyPollGrant::Refused(why) if why.contains("this kernel has no") => {
+                Err(Stop::NotRun(Reason::OldKernel))
+            }
             BusyPollGrant::Refused(why) => Err(Stop::failed(format!("no busy polling: {why}"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the kernel has the options of busy polling, which tells those since 5.11 from older ones.
+    ///
+    /// # Errors
+    /// [`Stop::NotRun`] if it has not.
+    pub fn has_busy_polling(&self) -> Outcome {
+        let raw = self.try_open(Side::B, |builder| builder.busy_poll(BusyPoll::default()))?;
+        match &raw.granted().busy_poll {
+            BusyPollGrant::Refused(_) => Err(Stop::NotRun(Reason::OldKernel)),
             _ => Ok(()),
         }
     }

@@ -106,6 +106,7 @@ pub const CASES: &[Case] = &[
     // Ours.
     ports("CONSERVATION", conservation::everywhere),
     ports("RECONNECT", lanes::lanes).queues(5),
+    ports("RECONNECT_ONE_QUEUE", lanes::one_queue),
     ports("RECONNECT_SOCKETS", reconnect::sockets),
     Case { name: "INDEX_WRAP", body: Body::Heap(wrap::indices) },
     ports("SHARED_UMEM_TWO_PORTS", sharing::two_ports),

@@ -1,5 +1,9 @@
 //! Two connected ports, for each kind of backend.
 
+#[cfg(target_os = "linux")]
+mod kernel;
+#[cfg(target_os = "linux")]
+mod nic;
 mod simulator;
 #[cfg(target_os = "linux")]
 mod veth;
@@ -10,7 +14,7 @@ use std::time::Duration;
 use fluxcapacitor::hook::Hook;
 use fluxcapacitor::ring::RingSizes;
 use fluxcapacitor::simulator::control::World;
-use fluxcapacitor::umem::{FramePool, UmemRegion};
+use fluxcapacitor::umem::{FRAME_SIZE_MIN, FramePool, UmemRegion};
 use fluxcapacitor::{FluxBuilder, FluxRaw, Granted};
 use fluxcapacitor_core::backend::Backend as Socket;
 #[cfg(doc)]
@@ -20,6 +24,7 @@ use fluxcapacitor_core::lane::OpenLane;
 use fluxcapacitor_testbed::End;
 
 use crate::backend::Backend;
+use crate::run::Options;
 use crate::verdict::Outcome;
 
 /// One of the two ports.
@@ -42,6 +47,17 @@ impl Side {
     }
 }
 
+/// What becomes of a packet that finds no frame to be received into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is dropped, and counted as that.
+    Counted,
+    /// It is dropped, and not in the counts that we look at.
+    Lost,
+    /// It waits before the port.
+    Late,
+}
+
 /// Two ports and the link between them, made for one case.
 pub trait Fixture: Sync {
     /// One of the ports.
@@ -55,6 +71,16 @@ pub trait Fixture: Sync {
 
     /// The rx queue at which arrives what the other port sends on tx queue `queue`.
     fn arrives_at(&self, queue: u32) -> u32;
+
+    /// Whether a port counts what it sends for a socket.
+    fn counts_what_is_sent(&self) -> bool {
+        true
+    }
+
+    /// What becomes of a packet that finds no frame.
+    fn without_frame(&self) -> Fate {
+        Fate::Counted
+    }
 
     /// Takes a port off the machine, sockets or not. Its peer may go with it.
     ///
@@ -94,6 +120,11 @@ pub trait Port: Sync {
     /// [`Stop::Failed`](crate::verdict::Stop::Failed), with what was granted instead.
     fn is_as_promised(&self, granted: &Granted) -> Outcome;
 
+    /// How many bytes a frame must have to hold every packet of the port's.
+    fn frame_size(&self) -> u32 {
+        FRAME_SIZE_MIN
+    }
+
     /// Its hardware address.
     fn mac(&self) -> [u8; 6];
 
@@ -127,6 +158,14 @@ pub trait Port: Sync {
     /// [`Stop::Failed`](crate::verdict::Stop::Failed) if it is gone.
     fn set_up(&self) -> Outcome;
 
+    /// Waits until packets flow, after something was opened on it: some drivers take their link down for that.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`](crate::verdict::Stop::Failed) if they never do.
+    fn settle(&self) -> Outcome {
+        Ok(())
+    }
+
     /// Has it receive a packet that no AF_XDP socket has sent.
     ///
     /// # Errors
@@ -158,7 +197,7 @@ pub trait Port: Sync {
     /// Those of [`Hook::open`].
     fn hook(&self) -> fluxcapacitor::Result<Hook>;
 
-    /// The veth end that it is, if it is one: for what only a kernel has.
+    /// The link that it is, if it is one: for what only a kernel has.
     #[cfg(target_os = "linux")]
     fn end(&self) -> Option<&End> {
         None
@@ -195,7 +234,7 @@ pub struct Shape {
 ///
 /// # Errors
 /// [`Stop::Failed`](crate::verdict::Stop::Failed) if the machine does not let us, or this build lacks the backend.
-pub fn make(backend: Backend, shape: Shape) -> Outcome<Box<dyn Fixture>> {
+pub fn make(backend: Backend, shape: Shape, options: &Options) -> Outcome<Box<dyn Fixture>> {
     match backend {
         Backend::Simulator | Backend::SimulatorZeroCopy => {
             Ok(Box::new(simulator::Simulated::make(backend, shape.queues)?))
@@ -203,6 +242,10 @@ pub fn make(backend: Backend, shape: Shape) -> Outcome<Box<dyn Fixture>> {
         #[cfg(target_os = "linux")]
         Backend::VethNative | Backend::VethGeneric => {
             Ok(Box::new(veth::Veth::make(backend, shape)?))
+        }
+        #[cfg(target_os = "linux")]
+        Backend::QemuVirtio | Backend::QemuIgb => {
+            Ok(Box::new(nic::Nics::find(backend, shape, options)?))
         }
         #[cfg(not(target_os = "linux"))]
         backend => Err(crate::verdict::Stop::failed(format!("no {backend} on this system"))),

@@ -17,6 +17,7 @@
 //! - [`run`](mod@run): runs cases, each with a watchdog
 //! - [`storm`]: a faulty network by seed
 //! - [`verdict`]: how a case ended; [`expected`]: how it was to end
+//! - [`grants`]: what is granted of what is asked for
 //! - `victim`: a process that is killed in the middle (Linux)
 //!
 //! The simulator runs everywhere; the other backends need Linux.
@@ -28,6 +29,7 @@ pub mod bench;
 pub mod cases;
 pub mod expected;
 pub mod fixture;
+pub mod grants;
 pub mod run;
 pub mod storm;
 pub mod traffic;

@@ -181,10 +181,15 @@ impl Bench<'_> {
             let received = self.receive(receiver, window.len())?;
             let wrong = received.iter().zip(window).position(|(received, sent)| received != sent);
             if let Some(wrong) = wrong {
-                let (number, found) = (at * WINDOW + wrong, &received[wrong]);
-                let sent = &window[wrong];
+                let (number, found, sent) = (at * WINDOW + wrong, &received[wrong], &window[wrong]);
+                let first = found.iter().zip(sent).position(|(found, sent)| found != sent);
                 return Err(Stop::failed(format!(
-                    "packet {number} not as it was sent:\n {sent:02x?}\n {found:02x?}"
+                    "packet {number} not as it was sent: {} bytes instead of {}, first different at {first:?}:\n \
+                     {:02x?}…\n {:02x?}…",
+                    found.len(),
+                    sent.len(),
+                    &sent[..sent.len().min(32)],
+                    &found[..found.len().min(32)],
                 )));
             }
         }
@@ -220,11 +225,12 @@ impl Bench<'_> {
         let counted = || {
             let now = self.both(from)?;
             let sent = now.0.tx_packets - before.0.tx_packets;
+            let sent = if self.fixture().counts_what_is_sent() { sent } else { packets };
             Ok((sent, now.1.rx_packets - before.1.rx_packets))
         };
-        self.until("counted by both ports", || {
+        let _said_below = self.until("counted by both ports", || {
             counted().map(|(sent, received)| sent >= packets && received >= packets)
-        })?;
+        });
         let counted = counted()?;
         if counted != (packets, packets) {
             return Err(Stop::failed(format!("{packets} sent, counted out and in: {counted:?}")));

@@ -23,6 +23,8 @@ pub enum Reason {
     SimulatorOnly,
     /// It makes sense on a kernel only.
     KernelOnly,
+    /// The kernel is too old for it, which it has said or shown.
+    OldKernel,
 }
 
 impl Reason {
@@ -36,6 +38,7 @@ impl Reason {
         Self::Driver,
         Self::SimulatorOnly,
         Self::KernelOnly,
+        Self::OldKernel,
     ];
 
     /// As `expected.toml` names it.
@@ -50,6 +53,7 @@ impl Reason {
             Self::Driver => "driver",
             Self::SimulatorOnly => "simulator-only",
             Self::KernelOnly => "kernel-only",
+            Self::OldKernel => "old-kernel",
         }
     }
 }

@@ -10,10 +10,11 @@ use fluxcapacitor::stats::QueueStats;
 use fluxcapacitor::{FluxEngine, Packet, PacketBatch, PacketRef, Poller};
 
 use crate::bench::Bench;
+use crate::fixture::Fate;
 use crate::fixture::Side::{A, B};
 use crate::run::joined;
 use crate::traffic::{NUMBER_AT, SOON, WINDOW};
-use crate::verdict::{Outcome, Stop};
+use crate::verdict::{Outcome, Reason, Stop};
 
 /// How many packets one call sends in copy mode where that cannot be chosen (`MAX_PER_SOCKET_BUDGET`).
 const BUDGET: u32 = 32;
@@ -150,6 +151,11 @@ fn dropped(bench: &Bench<'_>, engine: &FluxEngine) -> Outcome<u64> {
 /// A callback keeps every frame: traffic is dropped and counted, and flows again when the packets are dropped.
 pub(super) fn starve_and_recover(bench: &Bench<'_>) -> Outcome {
     const FRAMES: u32 = 64;
+    let fate = bench.fixture().without_frame();
+    if fate == Fate::Lost {
+        // What such a driver does then, STARVE_AND_RECOVER shows.
+        return Err(Stop::NotRun(Reason::Driver));
+    }
     let mut engine = bench.engine(B, |builder| builder.frames(FRAMES))?;
     let mut sender = bench.open(A, |builder| builder)?;
     for round in 0..4 {
@@ -162,15 +168,25 @@ pub(super) fn starve_and_recover(bench: &Bench<'_>) -> Outcome {
             Ok(held.len() == FRAMES as usize)
         })?;
         // What was sent after the last frame was filled, and before we saw that.
-        let before = before + sent - u64::from(FRAMES);
+        let more = sent - u64::from(FRAMES);
+        let before = if fate == Fate::Counted { before + more } else { before };
         bench.until("all received or dropped", || Ok(dropped(bench, &engine)? >= before))?;
         bench.send(&mut sender, &bench.packets(A, 0..WINDOW as u32))?;
-        bench.until("dropped", || Ok(dropped(bench, &engine)? >= before + WINDOW as u64))?;
+        let before = if fate == Fate::Counted { before + WINDOW as u64 } else { before };
+        bench.until("dropped", || Ok(dropped(bench, &engine)? >= before))?;
         engine.poll_once(|_| panic!("out of nothing"))?;
         assert!(total(&engine)?.starved > 0, "round {round}");
 
         drop(held);
-        engine.poll_once(|_| panic!("out of nothing"))?;
+        if fate == Fate::Late {
+            let mut came = 0;
+            bench.until("come late", || {
+                engine.poll_once(|batch| came += batch.len() as u64)?;
+                Ok(came == more + WINDOW as u64)
+            })?;
+        } else {
+            engine.poll_once(|_| panic!("out of nothing"))?;
+        }
         let before = dropped(bench, &engine)?;
         for first in (0..128).step_by(16) {
             let sent = bench.packets(A, first..first + 16);
@@ -262,7 +278,9 @@ pub(super) fn kicks(bench: &Bench<'_>) -> Outcome {
             assert!(kicks <= 2 * batches.len() as u64, "{kicks} for batches of {batches:?}");
         } else {
             let least: u32 = batches.iter().map(|count| count.div_ceil(budget)).sum();
-            assert_eq!(kicks, u64::from(least), "batches of {batches:?}");
+            let most = if granted.tx_budget.is_some() { least } else { 2 * least };
+            let few = u64::from(least)..=u64::from(most);
+            assert!(few.contains(&kicks), "{kicks} for batches of {batches:?}");
         }
         at_rest(bench, &mut engine)?;
         let idle = total(&engine)?;

@@ -75,7 +75,11 @@ pub(super) fn repeatable(bench: &Bench<'_>) -> Outcome {
 
 /// What arrives under a fault, in a world made anew: its chance begins where it began the last time.
 fn under(bench: &Bench<'_>, fault: Fault) -> Outcome<Vec<Vec<u8>>> {
-    let fixture = crate::fixture::make(bench.backend(), Shape { queues: 1, together: false })?;
+    let fixture = crate::fixture::make(
+        bench.backend(),
+        Shape { queues: 1, together: false },
+        bench.options(),
+    )?;
     let bench = &Bench::new(&*fixture, bench.backend(), false, bench.options());
     let mut receiver = bench.open(B, |builder| builder)?;
     let mut sender = bench.open(A, |builder| builder)?;

@@ -24,6 +24,7 @@ pub(super) fn set_mtu(bench: &Bench<'_>) -> Outcome {
         // What cannot be is found without them.
         match bench.try_open(side, |builder| builder.multi_buffer(true)) {
             Err(Error::NoZeroCopy { .. }) => return Err(Stop::NotRun(Reason::Driver)),
+            Err(Error::Unsupported { .. }) => return Err(Stop::NotRun(Reason::OldKernel)),
             opened => drop(opened?),
         }
         bench.port(side).set_mtu(MTU)?;

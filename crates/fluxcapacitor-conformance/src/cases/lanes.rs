@@ -26,20 +26,35 @@ pub(super) fn lanes(bench: &Bench<'_>) -> Outcome {
     let hook = &bench.port(B).hook()?;
     if !bench.backend().is_kernel() {
         // Nobody waits there, and the time of a world has one mover.
-        return lanes_on(bench, hook, 0, CYCLES);
+        return lanes_on(bench, hook, (leads_to(bench, 0), 0), CYCLES);
     }
     thread::scope(|scope| {
-        let one = |queue| scope.spawn(move || lanes_on(bench, hook, queue, CYCLES / THREADS));
+        let one = |queue| {
+            let queues = (leads_to(bench, queue), queue);
+            scope.spawn(move || lanes_on(bench, hook, queues, CYCLES / THREADS))
+        };
         let threads: Vec<_> = (0..THREADS).map(one).collect();
         threads.into_iter().try_for_each(joined)
     })
 }
 
-fn lanes_on(bench: &Bench<'_>, hook: &Hook, queue: u32, cycles: u32) -> Outcome {
+/// The same on one queue, the only one that packets come to on some ports.
+pub(super) fn one_queue(bench: &Bench<'_>) -> Outcome {
+    let queue = bench.fixture().arrives_at(0);
+    // There are drivers that send for a socket only where there is a program.
+    let _senders = bench.port(A).hook()?;
+    lanes_on(bench, &bench.port(B).hook()?, (0, queue), CYCLES / THREADS)
+}
+
+/// The last tx queue that leads to an rx queue.
+fn leads_to(bench: &Bench<'_>, queue: u32) -> u32 {
+    let tx_queue = (0..QUEUES).rfind(|tx| bench.fixture().arrives_at(*tx) == queue);
+    tx_queue.unwrap_or_else(|| panic!("nothing arrives at queue {queue}"))
+}
+
+fn lanes_on(bench: &Bench<'_>, hook: &Hook, (tx_queue, queue): (u32, u32), cycles: u32) -> Outcome {
     let (from, to) = (bench.port(A), bench.port(B));
     let (sender_umem, mut sender_pool) = memory(bench)?;
-    let tx_queue = (0..QUEUES).rfind(|tx| bench.fixture().arrives_at(*tx) == queue);
-    let Some(tx_queue) = tx_queue else { panic!("nothing arrives at queue {queue}") };
     let mut sender = from.open_lane(tx_queue, &sender_umem, &mut sender_pool, None)?;
 
     let (umem, mut pool) = memory(bench)?;
@@ -65,7 +80,8 @@ fn lanes_on(bench: &Bench<'_>, hook: &Hook, queue: u32, cycles: u32) -> Outcome 
         sender.rings.tx.push(sender_umem.write(frame, &sent)?)?;
         sender.rings.tx.publish();
         sender.socket.kick_tx()?;
-        bench.until("received", || Ok(lane.rings.rx.occupancy() > 0))?;
+        let received = format!("received in cycle {cycle}");
+        bench.until(&received, || Ok(lane.rings.rx.occupancy() > 0))?;
         held = lane.rings.rx.pop()?.map(|packet| (packet, sent));
         assert!(held.is_some());
         // Closed with frames in every ring.
@@ -78,7 +94,8 @@ fn lanes_on(bench: &Bench<'_>, hook: &Hook, queue: u32, cycles: u32) -> Outcome 
 }
 
 fn memory(bench: &Bench<'_>) -> Outcome<(UmemRegion, FramePool)> {
-    let (umem, pool) = UmemRegion::new(Layout::new(2048, FRAMES, 0)?, PageSize::Base)?;
+    let (umem, pool) =
+        UmemRegion::new(Layout::new(bench.port(B).frame_size(), FRAMES, 0)?, PageSize::Base)?;
     bench.watch(&umem);
     Ok((umem, pool))
 }

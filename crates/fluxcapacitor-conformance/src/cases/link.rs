@@ -79,8 +79,7 @@ pub(super) fn gone(bench: &Bench<'_>) -> Outcome {
     bench.cross((A, &mut a), &mut b, &bench.packets(A, 0..64))?;
     bench.fixture().remove(B)?;
     says_that_it_is_gone(&mut b)?;
-    if bench.backend().is_kernel() {
-        // A veth goes with its peer.
+    if bench.backend().is_veth() {
         says_that_it_is_gone(&mut a)?;
     }
     closes(b);

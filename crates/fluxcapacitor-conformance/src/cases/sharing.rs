@@ -15,12 +15,15 @@ const PACKETS: u32 = 256;
 
 /// Received on A, sent on B: the very frame, without a copy; and over the link it comes to A again.
 pub(super) fn two_ports(bench: &Bench<'_>) -> Outcome {
-    let (umem, mut pool) = UmemRegion::new(Layout::new(2048, FRAMES, 0)?, PageSize::Base)?;
+    let (umem, mut pool) =
+        UmemRegion::new(Layout::new(bench.port(B).frame_size(), FRAMES, 0)?, PageSize::Base)?;
     bench.watch(&umem);
     let mut a = bench.port(A).open_lane(0, &umem, &mut pool, None)?;
     let mut b = bench.port(B).open_lane(0, &umem, &mut pool, Some(&*a.socket))?;
     let hook = bench.port(A).hook()?;
     hook.map().insert_socket(0, &*a.socket)?;
+    // There are drivers that send for a socket only where there is a program.
+    let _other = bench.port(B).hook()?;
 
     for number in 0..PACKETS {
         let sent = bench.packet(B, number);
@@ -39,7 +42,8 @@ pub(super) fn two_ports(bench: &Bench<'_>) -> Outcome {
 /// Received on one queue, sent on the other.
 pub(super) fn two_queues(bench: &Bench<'_>) -> Outcome {
     let memory = || -> Outcome<_> {
-        let made = UmemRegion::new(Layout::new(2048, FRAMES, 0)?, PageSize::Base)?;
+        let made =
+            UmemRegion::new(Layout::new(bench.port(B).frame_size(), FRAMES, 0)?, PageSize::Base)?;
         bench.watch(&made.0);
         Ok(made)
     };
@@ -103,7 +107,8 @@ fn post(bench: &Bench<'_>, lane: &mut OpenLane, frame: fluxcapacitor::umem::Fram
 
 /// Another UMEM cannot share, nor can the same queue have two sockets.
 fn refused(bench: &Bench<'_>, umem: &UmemRegion, first: &dyn Backend) -> Outcome {
-    let (other, mut others) = UmemRegion::new(Layout::new(2048, FRAMES, 0)?, PageSize::Base)?;
+    let (other, mut others) =
+        UmemRegion::new(Layout::new(bench.port(B).frame_size(), FRAMES, 0)?, PageSize::Base)?;
     let foreign = bench.port(A).open_lane(0, &other, &mut others, Some(first));
     assert!(matches!(foreign, Err(Error::Foreign)), "{foreign:?}");
     let mut none = fluxcapacitor::umem::FramePool::new(umem);

@@ -2,21 +2,23 @@
 
 use std::mem;
 
+use fluxcapacitor::FluxRaw;
 use fluxcapacitor::ring::PushError;
 use fluxcapacitor::umem::{Frame, Segment};
 
 use crate::bench::Bench;
+use crate::fixture::Fate;
 use crate::fixture::Side::{A, B};
-use crate::traffic::WINDOW;
-use crate::verdict::Outcome;
+use crate::traffic::{QUIET, WINDOW};
+use crate::verdict::{Outcome, Reason, Stop};
 
-/// The application holds every frame: traffic is dropped and counted, and flows again as soon as frames
-/// are posted.
+/// The application holds every frame: traffic is dropped and counted, or comes late, and flows again as soon as
+/// frames are posted.
 pub(super) fn starve_and_recover(bench: &Bench<'_>) -> Outcome {
     const FRAMES: u32 = 64;
     let mut receiver = bench.open(B, |builder| builder.frames(FRAMES))?;
     let mut sender = bench.open(A, |builder| builder)?;
-    let mut dropped = 0;
+    let (mut dropped, fate) = (0, bench.fixture().without_frame());
     for round in 0..4 {
         let mut packets: Vec<Segment> = Vec::new();
         let mut idle: Vec<Frame> = Vec::new();
@@ -30,20 +32,22 @@ pub(super) fn starve_and_recover(bench: &Bench<'_>) -> Outcome {
         })?;
         assert_eq!(receiver.census().user, FRAMES);
         // What was sent after the last frame was filled, and before we saw that.
-        bench.until("all received or dropped", || {
-            let lost = u64::from(number) - packets.len() as u64;
-            Ok(bench.dropped(B, &receiver)? == dropped + lost)
-        })?;
-        dropped = bench.dropped(B, &receiver)?;
+        let more = u64::from(number) - packets.len() as u64;
+        dropped += if fate == Fate::Counted { more } else { 0 };
+        bench.until("all received or dropped", || Ok(bench.dropped(B, &receiver)? == dropped))?;
 
         let before = bench.both(A)?;
         bench.send(&mut sender, &bench.packets(A, 0..WINDOW as u32))?;
         if !receiver.granted().zero_copy {
             bench.counted(A, before, WINDOW as u64)?;
         }
-        dropped += WINDOW as u64;
+        dropped += if fate == Fate::Counted { WINDOW as u64 } else { 0 };
         bench.until("dropped", || Ok(bench.dropped(B, &receiver)? >= dropped))?;
         assert_eq!(bench.dropped(B, &receiver)?, dropped, "round {round}");
+        if fate == Fate::Lost {
+            bench.fixture().settle(QUIET);
+            out_of_nothing(bench, &mut receiver)?;
+        }
         assert_eq!(receiver.rx.occupancy(), 0, "out of nothing");
         for (packet, number) in packets.iter().zip(0..) {
             assert_eq!(receiver.umem.packet(packet)?, bench.packet(A, number), "written over");
@@ -51,12 +55,31 @@ pub(super) fn starve_and_recover(bench: &Bench<'_>) -> Outcome {
 
         receiver.pool.give_all(packets.into_iter().map(Segment::into_frame).chain(idle))?;
         assert!(receiver.refill()? > 0);
+        if fate == Fate::Late {
+            let came = bench.receive(&mut receiver, more as usize + WINDOW)?;
+            let sent = bench.packets(A, number - more as u32..number);
+            assert!(came[..sent.len()] == sent, "round {round}: late, and in order");
+            assert!(came[sent.len()..] == bench.packets(A, 0..WINDOW as u32), "round {round}");
+        }
         let again = bench.packets(A, round * 128..(round + 1) * 128);
         // Fewer at a time than are posted.
         for few in again.chunks(16) {
             bench.cross((A, &mut sender), &mut receiver, few)?;
         }
         assert_eq!(bench.dropped(B, &receiver)?, dropped, "round {round}: flows again");
+    }
+    Ok(())
+}
+
+/// Whether a driver shows packets in frames that it does not have; not one of them is let in.
+fn out_of_nothing(bench: &Bench<'_>, receiver: &mut FluxRaw) -> Outcome {
+    let shown = receiver.rx.occupancy();
+    let let_in = receiver.rx.receive(shown)?.count();
+    assert_eq!(let_in, 0, "a frame with two owners");
+    if shown > 0 {
+        assert_eq!(receiver.rx.rejected(), u64::from(shown));
+        bench.note(format!("{shown} packets in frames that nobody had posted, and none let in"));
+        return Err(Stop::NotRun(Reason::Driver));
     }
     Ok(())
 }

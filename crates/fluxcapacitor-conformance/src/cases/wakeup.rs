@@ -1,15 +1,25 @@
 //! System calls: when they are needed, and how many.
 
-use fluxcapacitor::FluxRaw;
 use fluxcapacitor::raw::Kick;
 use fluxcapacitor::umem::Segment;
+use fluxcapacitor::{FluxRaw, Granted};
 
 use crate::bench::Bench;
 use crate::fixture::Side::{A, B};
-use crate::verdict::Outcome;
+use crate::verdict::{Outcome, Reason, Stop};
 
 /// How many packets one call sends in copy mode where that cannot be chosen (`MAX_PER_SOCKET_BUDGET`).
 const BUDGET: u32 = 32;
+
+/// Whether packets were sent by no more system calls than it takes; those of a kernel that lets nobody choose may
+/// send 16 packets each.
+pub(super) fn are_few(granted: &Granted, kicks: u64, packets: u32) -> bool {
+    let least = |budget| u64::from(packets.div_ceil(budget));
+    match granted.tx_budget {
+        Some(budget) => kicks == least(budget),
+        None => (least(BUDGET)..=least(BUDGET / 2)).contains(&kicks),
+    }
+}
 
 fn budget(raw: &FluxRaw) -> u32 {
     raw.granted().tx_budget.unwrap_or(BUDGET)
@@ -50,6 +60,10 @@ pub(super) fn tx_queue_consumer(bench: &Bench<'_>) -> Outcome {
         } else {
             assert_eq!(sender.tx.occupancy(), budget + more, "before it was kicked");
             assert_eq!(sender.device().kick_tx()?, Kick::Again, "round {round}");
+            if sender.granted().tx_budget.is_none() && sender.tx.occupancy() == budget + more {
+                // It shows what it has taken when it looks for more, and `flush` does without (WAKEUP).
+                return Err(Stop::NotRun(Reason::OldKernel));
+            }
             assert_eq!(sender.tx.occupancy(), more, "round {round}");
             assert_eq!(sender.device().kick_tx()?, Kick::Done, "round {round}");
             assert_eq!(sender.tx.occupancy(), 0, "round {round}");
@@ -76,7 +90,7 @@ pub(super) fn counted(bench: &Bench<'_>) -> Outcome {
         if sender.granted().zero_copy {
             assert!(kicks <= 1, "{kicks} for {count} packets");
         } else {
-            assert_eq!(kicks, u64::from(count.div_ceil(budget)), "{count} packets");
+            assert!(are_few(sender.granted(), kicks, count), "{kicks} for {count} packets");
             assert_eq!(sender.tx.occupancy(), 0);
         }
         complete(bench, &mut sender, count)?;

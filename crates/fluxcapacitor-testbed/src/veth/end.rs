@@ -1,4 +1,4 @@
-//! One end of a veth pair.
+//! One end of a veth pair, or of another wire.
 
 use std::{
     net::IpAddr,
@@ -35,7 +35,7 @@ pub struct Queues {
     pub tx: u32,
 }
 
-/// One end of a [`VethPair`](super::VethPair).
+/// One end of a [`VethPair`](super::VethPair), or any other link ([`End::find`]).
 ///
 /// A clone refers to the same link and does not keep it: after the pair is deleted, methods answer
 /// [`TestbedError::Gone`]. All methods that ask the kernel can also fail as [`NetNs::run`] does.
@@ -50,6 +50,23 @@ pub struct End {
 impl End {
     pub(super) fn new(namespace: NetNs, name: String, index: u32, mac: [u8; 6]) -> Self {
         Self { namespace, name, index, mac }
+    }
+
+    /// A link that is there already, of whatever kind.
+    ///
+    /// # Errors
+    ///
+    /// [`TestbedError::Gone`] when there is none of that name.
+    pub fn find(namespace: &NetNs, name: &str) -> Result<Self> {
+        let link = netlink::within(namespace, async |rtnl: Handle| {
+            netlink::link_by_name(&rtnl, name).await
+        })?;
+        let mac = link.attributes.iter().find_map(|found| match found {
+            LinkAttribute::Address(address) => address.as_slice().try_into().ok(),
+            _ => None,
+        });
+        let mac = mac.unwrap_or_default();
+        Ok(Self::new(namespace.clone(), name.to_owned(), link.header.index, mac))
     }
 
     /// The namespace that the link is in.
@@ -162,6 +179,16 @@ impl End {
         self.set(LinkMessageBuilder::down)
     }
 
+    /// Has the link receive packets whoever they are for, or not; veth does anyway.
+    ///
+    /// # Errors
+    ///
+    /// [`TestbedError::Gone`] after the pair was deleted.
+    #[doc(alias = "IFF_PROMISC")]
+    pub fn set_promiscuous(&self, on: bool) -> Result<()> {
+        self.set(|link| link.promiscuous(on))
+    }
+
     /// Sets the MTU of this end alone, in bytes.
     ///
     /// # Errors
@@ -182,8 +209,10 @@ impl End {
             let start = Instant::now();
             loop {
                 let link = netlink::link(&rtnl, self.index, &self.name).await?;
-                // The carrier alone is not enough: packets are dropped until the kernel has acted on it.
-                if link.attributes.contains(&LinkAttribute::OperState(State::Up)) {
+                // The carrier alone is not enough: packets are dropped until the kernel has acted on it. Nor is the
+                // state, which is that of a moment ago.
+                let is = |attribute| link.attributes.contains(&attribute);
+                if is(LinkAttribute::OperState(State::Up)) && is(LinkAttribute::Carrier(1)) {
                     return Ok(());
                 }
                 if start.elapsed() >= timeout {

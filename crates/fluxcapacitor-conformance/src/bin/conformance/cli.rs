@@ -6,7 +6,7 @@ use clap::{Parser, ValueEnum};
 use fluxcapacitor_conformance::backend::Backend;
 use fluxcapacitor_conformance::cases::{CASES, Case};
 use fluxcapacitor_conformance::expected::{COMMITTED, Expected};
-use fluxcapacitor_conformance::run;
+use fluxcapacitor_conformance::run::{self, Options};
 
 use crate::report;
 
@@ -17,8 +17,8 @@ use crate::report;
 #[derive(Debug, Parser)]
 #[command(name = "conformance", version)]
 struct Cli {
-    /// What to run on: simulator, simulator-zero-copy, veth-native, veth-generic; several, or none for all
-    /// that there are
+    /// What to run on: simulator, simulator-zero-copy, veth-native, veth-generic, qemu-virtio, qemu-igb;
+    /// several, or none for all that need nothing but this machine
     #[arg(short, long, value_name = "B", value_delimiter = ',', env = "FLUXCAP_BACKEND")]
     backend: Vec<Backend>,
 
@@ -33,6 +33,14 @@ struct Cli {
     /// How many packets the cases that count them (SPLIT_THREADS…) send, instead of their own number
     #[arg(short, long, value_name = "N")]
     packets: Option<u32>,
+
+    /// Two interfaces on one wire, that nothing else is done with, for the backends that want them
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    ports: Vec<String>,
+
+    /// Let pass that the kernel is too old for a case, if it says or shows so
+    #[arg(long)]
+    old_kernel: bool,
 
     /// Print the names of the cases, and run nothing
     #[arg(short, long)]
@@ -49,7 +57,7 @@ pub enum Output {
 
 /// Runs the command that was given.
 pub fn run() -> ExitCode {
-    let Cli { mut backend, case, output, packets, list } = Cli::parse();
+    let Cli { mut backend, case, output, packets, ports, old_kernel, list } = Cli::parse();
     if let Some(stranger) = case.iter().find(|name| !CASES.iter().any(|case| case.name == **name)) {
         eprintln!("no case {stranger}; --list names them");
         return ExitCode::from(2);
@@ -64,30 +72,43 @@ pub fn run() -> ExitCode {
     if backend.is_empty() {
         backend = Backend::available().collect();
     }
-    if let Some(missing) = backend.iter().find(|asked| !Backend::available().any(|b| b == **asked))
-    {
-        eprintln!("{missing}: this build or this system has no such backend");
+    let ports = match <[String; 2]>::try_from(ports) {
+        Ok(ports) => Some(ports),
+        Err(none) if none.is_empty() => None,
+        Err(ports) => {
+            eprintln!("--ports {}: there must be two", ports.join(","));
+            return ExitCode::from(2);
+        }
+    };
+    let is_there = |asked: Backend| {
+        Backend::available().any(|backend| backend == asked)
+            || asked.wants_ports() && ports.is_some()
+    };
+    if let Some(missing) = backend.iter().find(|asked| !is_there(**asked)) {
+        let why = if missing.wants_ports() {
+            "it wants two interfaces (--ports), of a virtual machine (cargo xtask vm)"
+        } else {
+            "this build or this system has no such backend"
+        };
+        eprintln!("{missing}: {why}");
         return ExitCode::from(2);
     }
     #[cfg(target_os = "linux")]
     if backend.iter().any(|backend| backend.is_kernel()) && !fluxcapacitor_testbed::permitted() {
         return ExitCode::from(3);
     }
-    execute(&backend, &chosen, packets, output)
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return failed(&error.to_string()),
+    };
+    execute(&backend, &chosen, &Options { program, packets, ports, old_kernel }, output)
 }
 
-fn execute(
-    backends: &[Backend],
-    cases: &[&Case],
-    packets: Option<u32>,
-    output: Output,
-) -> ExitCode {
-    let (expected, program) = match (Expected::parse(COMMITTED), std::env::current_exe()) {
-        (Ok(expected), Ok(program)) => (expected, program),
-        (Err(error), _) => return failed(&error),
-        (_, Err(error)) => return failed(&error.to_string()),
+fn execute(backends: &[Backend], cases: &[&Case], options: &Options, output: Output) -> ExitCode {
+    let expected = match Expected::parse(COMMITTED) {
+        Ok(expected) => expected,
+        Err(error) => return failed(&error),
     };
-    let options = run::Options { program, packets };
     let mut runs = Vec::new();
     for backend in backends {
         let cases = cases.iter().copied();

@@ -41,7 +41,8 @@ pub(in crate::cases) fn queue(bench: &Bench<'_>) -> Outcome {
 
 /// A lane without a program.
 fn lane(bench: &Bench<'_>, queue: u32) -> fluxcapacitor::Result<OpenLane> {
-    let (umem, mut pool) = UmemRegion::new(Layout::new(2048, 64, 0)?, PageSize::Base)?;
+    let (umem, mut pool) =
+        UmemRegion::new(Layout::new(bench.port(B).frame_size(), 64, 0)?, PageSize::Base)?;
     bench.watch(&umem);
     bench.port(B).open_lane(queue, &umem, &mut pool, None)
 }
