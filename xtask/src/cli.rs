@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{cross, mutants, peers, seeds};
+use crate::{cross, mutants, peers, seeds, vm};
 
 /// What a maintainer runs besides `cargo test`.
 ///
@@ -35,6 +35,11 @@ enum Task {
     ///
     /// `cargo xtask seeds --count 10000`; what fails says how to repeat it.
     Seeds(seeds::Options),
+    /// Run the conformance suite in virtual machines: real zero-copy drivers, kernels old and new
+    ///
+    /// Wants QEMU 8, a Debian's apt and an x86-64 machine; neither root nor /dev/kvm. Kernels are fetched, and kept in
+    /// target/vm; nothing else is changed.
+    Vm(vm::Options),
 }
 
 /// Runs the task that was named.
@@ -44,6 +49,7 @@ pub fn run() -> anyhow::Result<()> {
         Task::Cross(options) => cross::run(&options),
         Task::Peers(options) => peers::run(&options),
         Task::Seeds(options) => seeds::run(&options),
+        Task::Vm(options) => vm::run(&options),
     }
 }
 

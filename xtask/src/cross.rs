@@ -4,22 +4,20 @@
 //! Debian's, unpacked into a directory of ours and laid over `/usr` in a mount namespace that ends with cargo.
 //! Nothing on the machine is changed.
 
-mod apt;
-mod home;
 mod nightly;
 mod overlay;
 mod system;
 mod wine;
 
 use std::env;
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 
+use crate::debian::Home;
 use crate::workspace;
-use apt::Apt;
-use home::Home;
 use nightly::Nightly;
 use overlay::Overlay;
 use system::System;
@@ -38,10 +36,23 @@ pub struct Options {
     cargo: Vec<String>,
 }
 
+/// Where what was fetched is kept: in `CROSS_HOME`, or with other caches.
+fn home() -> Result<Home> {
+    let chosen = env::var_os("CROSS_HOME").map(PathBuf::from);
+    let cache = || {
+        let xdg = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+        xdg.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))
+    };
+    let path = chosen
+        .or_else(|| Some(cache()?.join("fluxcapacitor-cross")))
+        .context("neither CROSS_HOME nor HOME is set: where to keep what is fetched?")?;
+    Home::at(&path)
+}
+
 /// Has cargo do what was asked for, for another system.
 pub fn run(options: &Options) -> Result<()> {
     let system = options.system;
-    let home = Home::new()?;
+    let home = home()?;
     let nightly = Nightly::find()?;
     let library = nightly.library(&home)?;
 

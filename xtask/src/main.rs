@@ -3,9 +3,11 @@
 
 mod cli;
 mod cross;
+mod debian;
 mod mutants;
 mod peers;
 mod seeds;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Apt, Home, System};
+use super::System;
+use crate::debian::{Apt, Home};
 use crate::workspace;
 
 /// Where Debian has compilers this new.

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{Apt, Home, System};
+use super::System;
+use crate::debian::{Apt, Home};
 use crate::workspace;
 
 /// Lays the first argument's `usr` over `/usr`, and becomes the rest.

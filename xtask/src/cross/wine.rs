@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::{Home, Overlay};
+use super::Overlay;
+use crate::debian::Home;
 use crate::workspace;
 
 /// The linker, which comes with it.

@@ -1,27 +1,19 @@
 //! Where what was fetched is kept.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The directory that `CROSS_HOME` names.
+/// A directory of what was fetched, and of what was made of it.
 #[derive(Debug)]
 pub struct Home(PathBuf);
 
 impl Home {
-    pub fn new() -> Result<Self> {
-        let chosen = env::var_os("CROSS_HOME").map(PathBuf::from);
-        let cache = || {
-            let xdg = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-            xdg.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))
-        };
-        let home = chosen
-            .or_else(|| Some(cache()?.join("fluxcapacitor-cross")))
-            .context("neither CROSS_HOME nor HOME is set: where to keep what is fetched?")?;
-        fs::create_dir_all(&home).with_context(|| home.display().to_string())?;
-        Ok(Self(home.canonicalize()?))
+    /// A directory; made if it is not there.
+    pub fn at(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).with_context(|| path.display().to_string())?;
+        Ok(Self(path.canonicalize()?))
     }
 
     /// A directory that stays; made if it is not there.

@@ -1,4 +1,4 @@
-//! Debian's packages, unpacked and not installed.
+//! apt, with a state of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,14 @@ use anyhow::{Context, Result, bail};
 use super::Home;
 use crate::workspace;
 
-/// How this machine says where Debian is.
+/// How a machine says where Debian is, if it does so in the newer way.
 const SOURCES: &str = "/etc/apt/sources.list.d/debian.sources";
+
+/// Where Debian is, otherwise.
+const MIRROR: &str = "http://deb.debian.org/debian";
+
+/// What its lists are signed with.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Lists of packages older than this are fetched anew.
 const LISTS_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -36,18 +42,17 @@ impl Apt {
         for directory in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(state.join(directory))?;
         }
-        let sources = fs::read_to_string(SOURCES).with_context(|| {
-            format!("this needs a Debian that says in {SOURCES} where it is from")
-        })?;
+        let sources = fs::read_to_string(SOURCES).unwrap_or_default();
         let field = |name| sources.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-        let (Some(uri), Some(key)) = (field("URIs:"), field("Signed-By:")) else {
-            bail!("{SOURCES} has no URIs, or no Signed-By");
-        };
+        let uri = field("URIs:").unwrap_or(MIRROR);
+        let key = field("Signed-By:").unwrap_or(KEYRING);
         let list = format!("deb [signed-by={key}] {uri} {suite} main\n");
         fs::write(state.join("sources.list"), list)?;
         let this = Self { state };
         if !this.is_fresh() {
-            workspace::run(this.command("apt-get").arg("update"))?;
+            workspace::run(this.command("apt-get").arg("update")).with_context(|| {
+                format!("no list of the packages of {suite}: see what apt says")
+            })?;
         }
         Ok(this)
     }
@@ -78,9 +83,20 @@ impl Apt {
         let Some(exact) = versions.into_iter().find(|known| known.starts_with(version)) else {
             bail!("Debian has no {package} {version}*, but\n{known}");
         };
+        self.unpack_alone(&[format!("{package}={exact}")], into)
+    }
+
+    /// Unpacks packages, and nothing of what they depend on.
+    pub fn unpack_alone(&self, packages: &[String], into: &Path) -> Result<()> {
         let mut apt = self.command("apt-get");
-        workspace::run(apt.args(["download", &format!("{package}={exact}")]).current_dir(into))?;
+        workspace::run(apt.arg("download").args(packages).current_dir(into))?;
         extract_all(into, into)
+    }
+
+    /// The names of all packages that begin with `prefix`.
+    pub fn names(&self, prefix: &str) -> Result<Vec<String>> {
+        let names = workspace::read(self.command("apt-cache").args(["pkgnames", prefix]))?;
+        Ok(names.lines().map(str::to_owned).collect())
     }
 
     fn is_fresh(&self) -> bool {
