@@ -164,7 +164,7 @@ impl FluxRaw {
     /// Those of [`Device::kick_tx`].
     #[inline]
     pub fn flush(&mut self) -> Result<()> {
-        half::flush(&mut self.tx, &self.device, &self.granted).1
+        half::flush(&mut self.tx, &self.device, &self.granted, &mut 0)
     }
 
     /// Takes frames that were sent back into the pool, and says how many.

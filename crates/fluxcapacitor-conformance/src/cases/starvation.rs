@@ -77,7 +77,8 @@ fn out_of_nothing(bench: &Bench<'_>, receiver: &mut FluxRaw) -> Outcome {
     let let_in = receiver.rx.receive(shown)?.count();
     assert_eq!(let_in, 0, "a frame with two owners");
     if shown > 0 {
-        assert_eq!(receiver.rx.rejected(), u64::from(shown));
+        // More may have come meanwhile.
+        assert!(receiver.rx.rejected() >= u64::from(shown));
         bench.note(format!("{shown} packets in frames that nobody had posted, and none let in"));
         return Err(Stop::NotRun(Reason::Driver));
     }

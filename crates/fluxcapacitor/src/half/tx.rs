@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fluxcapacitor_core::{Error, Result};
 
-use crate::granted::Granted;
+use crate::granted::{BusyPollGrant, Granted};
 use crate::raw::{Device, Interest, Kick, Waited};
 use crate::ring::{CompletionRing, TxRing};
 use crate::stats::{Counter, Counters};
@@ -29,7 +29,8 @@ impl TxHalf {
     /// Shows the kernel the packets pushed so far, and has it send them.
     #[inline]
     pub(crate) fn flush(&mut self) -> Result<()> {
-        let (kicks, result) = flush(&mut self.tx, &self.device, &self.granted);
+        let mut kicks = 0;
+        let result = flush(&mut self.tx, &self.device, &self.granted, &mut kicks);
         self.counters.add(Counter::TxKicks, kicks);
         result
     }
@@ -39,7 +40,8 @@ impl TxHalf {
     pub(crate) fn send(&mut self, packets: u64, bytes: u64) -> Result<()> {
         self.counters.add(Counter::TxPackets, packets);
         self.counters.add(Counter::TxBytes, bytes);
-        let (kicks, result) = flush(&mut self.tx, &self.device, &self.granted);
+        let mut kicks = 0;
+        let result = flush(&mut self.tx, &self.device, &self.granted, &mut kicks);
         match kicks {
             0 => self.counters.add(Counter::KicksSaved, 1),
             _ => self.counters.add(Counter::TxKicks, kicks),
@@ -59,24 +61,24 @@ impl TxHalf {
         }
         // As `flush`, but with no result to carry along.
         let (mut kicks, mut left) = (0, self.tx.occupancy());
-        let least = least_kicks(&self.granted, left);
         while left > 0 && self.asks() {
             kicks += 1;
             self.counters.add(Counter::TxKicks, 1);
-            let kick = self.device.kick_tx()?;
-            let before = std::mem::replace(&mut left, self.tx.occupancy());
-            if kick == Kick::Done {
-                if left >= before {
-                    self.device.wake_tx()?;
-                }
+            if self.device.kick_tx()? == Kick::Done {
                 break;
             }
-            if left >= before && kicks >= least {
+            let before = std::mem::replace(&mut left, self.tx.occupancy());
+            if left >= before {
                 break;
             }
         }
-        if kicks == 0 && segments > 0 {
-            self.counters.add(Counter::KicksSaved, 1);
+        if kicks == 0 {
+            self.counters.add(Counter::KicksSaved, u64::from(segments > 0));
+        } else if is_peculiar(&self.granted) {
+            let mut more = 0;
+            let result = go_on(&self.tx, &self.device, &self.granted, &mut more);
+            self.counters.add(Counter::TxKicks, more);
+            return result;
         }
         Ok(())
     }
@@ -107,40 +109,66 @@ impl TxHalf {
     }
 }
 
-/// Publishes, and kicks while the kernel asks for it, packets are left and the last kick sent any. Says
-/// how many system calls it made.
-#[inline]
-pub(crate) fn flush(tx: &mut TxRing, device: &Device, granted: &Granted) -> (u64, Result<()>) {
+/// Publishes, and kicks while the kernel asks for it, packets are left and the last kick sent any. Counts the system
+/// calls that it makes.
+#[inline(always)]
+pub(crate) fn flush(
+    tx: &mut TxRing,
+    device: &Device,
+    granted: &Granted,
+    kicks: &mut u64,
+) -> Result<()> {
     tx.publish();
-    let (mut kicks, mut left) = (0, tx.occupancy());
-    let least = least_kicks(granted, left);
+    let mut left = tx.occupancy();
     while left > 0 && (tx.needs_wakeup() || !granted.need_wakeup) {
-        kicks += 1;
-        let kick = match device.kick_tx() {
-            Ok(kick) => kick,
-            Err(error) => return (kicks, Err(error)),
-        };
-        let before = std::mem::replace(&mut left, tx.occupancy());
-        if kick == Kick::Done {
-            return (kicks, if left >= before { device.wake_tx() } else { Ok(()) });
+        *kicks += 1;
+        if device.kick_tx()? == Kick::Done {
+            break;
         }
-        if left >= before && kicks >= least {
+        let before = std::mem::replace(&mut left, tx.occupancy());
+        if left >= before {
             break;
         }
     }
-    (kicks, Ok(()))
+    if *kicks > 0 && is_peculiar(granted) { go_on(tx, device, granted, kicks) } else { Ok(()) }
 }
 
-/// How many kicks it takes at least, where nothing tells whether one has sent any.
-///
-/// Copying, kernels without `XDP_MAX_TX_SKB_BUDGET` send 32 or, the oldest, 16 a kick (`TX_BATCH_SIZE`,
+/// Whether a kick may leave more to do than it says: it polls and wakes nobody, or nothing shows what it has sent.
+#[inline]
+fn is_peculiar(granted: &Granted) -> bool {
+    polls(granted) || hides_progress(granted)
+}
+
+#[inline]
+fn polls(granted: &Granted) -> bool {
+    matches!(granted.busy_poll, BusyPollGrant::Real { .. })
+}
+
+/// Copying, kernels without `XDP_MAX_TX_SKB_BUDGET` send 32 or, the oldest, 16 packets a kick (`TX_BATCH_SIZE`,
 /// net/xdp/xsk.c), and most of them free the slots only when they look for more than they have seen
 /// (`xskq_cons_peek_desc`, net/xdp/xsk_queue.h).
 #[inline]
-fn least_kicks(granted: &Granted, packets: u32) -> u64 {
+fn hides_progress(granted: &Granted) -> bool {
+    granted.tx_budget.is_none() && !granted.zero_copy
+}
+
+/// Sends what is left where kicks are peculiar, after the first of them.
+#[cold]
+#[inline(never)]
+fn go_on(tx: &TxRing, device: &Device, granted: &Granted, kicks: &mut u64) -> Result<()> {
     const TX_BATCH_SIZE: u32 = 16;
-    match granted.tx_budget {
-        None if !granted.zero_copy => packets.div_ceil(TX_BATCH_SIZE).into(),
-        _ => 1,
+    let left = tx.occupancy();
+    if left > 0 && polls(granted) {
+        return device.wake_tx();
     }
+    for _ in 0..left.div_ceil(TX_BATCH_SIZE) {
+        if tx.occupancy() == 0 {
+            break;
+        }
+        *kicks += 1;
+        if device.kick_tx()? == Kick::Done {
+            break;
+        }
+    }
+    Ok(())
 }
