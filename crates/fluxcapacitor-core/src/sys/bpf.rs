@@ -8,7 +8,7 @@
 //! Loading and attaching take `CAP_BPF` and `CAP_NET_ADMIN`, programs with
 //! variable offsets into the packet `CAP_PERFMON` too; looking at somebody
 //! else's program takes `CAP_SYS_ADMIN`. Before Linux 5.11 maps and programs
-//! count against `RLIMIT_MEMLOCK`, and too low a limit is `EPERM`: it is raised then, as far as it may be.
+//! count against `RLIMIT_MEMLOCK`, and too low a limit is `EPERM`: it is raised for that call, as far as it may be.
 
 mod attr;
 mod command;
