@@ -48,7 +48,7 @@ pub(super) fn lend(
     (whole, batch): (bool, u32),
     callback: &mut impl FnMut(PacketBatch<'_>),
 ) -> Result<(u32, u32)> {
-    let Inlet { half: RxHalf { rx, fill, counters, .. }, place, feed } = inlet;
+    let Inlet { half: RxHalf { rx, fill, counters, .. }, place, feed, .. } = inlet;
     let decide = |exchange: &Exchange<'_>, others: &[Option<Outbox<'_>>]| {
         if let Some(feed) = feed {
             feed.see_batch(exchange);

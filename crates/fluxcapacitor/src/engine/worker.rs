@@ -56,17 +56,16 @@ pub(super) struct Inlet {
     pub(super) place: Place,
     /// What sees the packets that come in.
     pub(super) feed: Option<Feed>,
+    /// How many times the ring had rejected something before.
+    rejected_before: u64,
 }
 
 impl Inlet {
-    /// How many times more the ring has rejected something than was counted.
-    fn uncounted(&self) -> u64 {
-        self.half.rx.rejected().wrapping_sub(self.half.counters.get(Counter::Rejected))
-    }
-
-    /// Takes the frames of packets that were too long to be lent, and counts what is `uncounted` since.
-    fn salvage(&mut self, uncounted: u64, spare: &mut FramePool) -> Result<()> {
-        let more = self.uncounted().wrapping_sub(uncounted);
+    /// Takes the frames of packets that were too long to be lent, and counts those.
+    fn salvage(&mut self, spare: &mut FramePool) -> Result<()> {
+        // What an exchange has rejected was counted with it, also if its callback has panicked.
+        let counted = self.half.counters.get(Counter::Rejected);
+        let more = self.half.rx.rejected().saturating_sub(self.rejected_before + counted);
         if more > 0 {
             self.half.counters.add(Counter::Rejected, more);
             let packets = self.half.rx.salvage();
@@ -94,7 +93,8 @@ impl Worker {
                 port: inlets.len(),
                 queue: receives.device.queue(),
             };
-            inlets.push(Inlet { half: receives, place, feed: None });
+            let rejected_before = receives.rx.rejected();
+            inlets.push(Inlet { half: receives, place, feed: None, rejected_before });
             outlets.push(Outlet::new(sends, umem.census().tx));
             reader.0.push(source);
         }
@@ -161,11 +161,10 @@ impl Worker {
         let Self { inlets, outlets, multi_buffer, spare, share, .. } = self;
         let mut packets = 0;
         for inlet in inlets {
-            let rejected = inlet.uncounted();
             let moved = lend_among(inlet, outlets, options.batch, callback)?;
             packets += settle(inlet, outlets, moved, options, (spare, *share))?;
             if *multi_buffer {
-                inlet.salvage(rejected, spare)?;
+                inlet.salvage(spare)?;
             }
         }
         Ok(packets)
