@@ -20,9 +20,9 @@ impl TxOnly {
         Self { batch, packet, submitted: 0, completed: 0 }
     }
 
-    /// Writes the packet into up to a batch of frames that have not been used yet.
-    fn prime(&mut self, raw: &mut FluxRaw) -> Result<()> {
-        let count = self.batch.min(raw.tx.room()?);
+    /// Writes the packet into up to so many frames that have not been used yet.
+    fn prime(&mut self, raw: &mut FluxRaw, count: u32) -> Result<()> {
+        let count = count.min(raw.tx.room()?);
         for frame in raw.pool.drain().take(count as usize) {
             let segment = raw.umem.write(frame, &self.packet).map_err(|_| {
                 Error::invalid("packet size", self.packet.len(), "it must fit a frame")
@@ -44,8 +44,9 @@ impl Tool for TxOnly {
         let moved = raw.completion.resend(&mut raw.tx, self.batch, |_| len)?;
         self.completed += u64::from(moved);
         self.submitted += u64::from(moved);
-        if !raw.pool.is_empty() {
-            self.prime(raw)?;
+        // Frames that have just been sent are still in the cache: others come only where those do not fill a batch.
+        if moved < self.batch && !raw.pool.is_empty() {
+            self.prime(raw, self.batch - moved)?;
         }
         raw.flush()?;
         Ok(moved)
