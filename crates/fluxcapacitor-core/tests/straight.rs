@@ -11,10 +11,14 @@ const SIZES: RingSizes = RingSizes { fill: 8, rx: 8, tx: 8, completion: 8 };
 const HEADROOM: u32 = 64;
 
 fn open(frames: u32) -> (UmemRegion, FramePool, LaneRings, PeerRings) {
+    // Near the end of the rings' memory, so that every test goes round it.
+    open_at(frames, 5)
+}
+
+fn open_at(frames: u32, start: u32) -> (UmemRegion, FramePool, LaneRings, PeerRings) {
     let layout = Layout::new(2048, frames, HEADROOM).unwrap();
     let (umem, pool) = UmemRegion::new(layout, PageSize::Base).unwrap();
-    // Near the end of the rings' memory, so that every test goes round it.
-    let (lane, peer) = LaneRings::on_heap(&umem, SIZES, 5).unwrap();
+    let (lane, peer) = LaneRings::on_heap(&umem, SIZES, start).unwrap();
     (umem, pool, lane, peer)
 }
 
@@ -98,6 +102,30 @@ fn a_packet_that_is_rejected_does_not_hide_those_behind_it() {
     assert_eq!(lane.rx.recycle(&mut lane.fill, 64, |_| {}).unwrap(), 0, "it ends a batch");
     assert_eq!(lane.rx.recycle(&mut lane.fill, 64, |_| {}).unwrap(), 1);
     assert_eq!((lane.rx.rejected(), lane.rx.occupancy()), (1, 0));
+}
+
+#[test]
+fn one_that_is_rejected_ends_the_batch_wherever_it_lies() {
+    for (count, bad) in (1..=8).flat_map(|count| (0..count).map(move |bad| (count, bad))) {
+        let (_umem, mut pool, mut lane, mut peer) = open_at(8, 0);
+        let lens: Vec<_> = (60..).take(count).collect();
+        let mut arriving = lens.clone();
+        arriving[bad] = 5000;
+        arrive(&mut pool, &mut lane, &mut peer, &arriving);
+        let mut seen = Vec::new();
+        let mut recycle = |lane: &mut LaneRings| {
+            let look = |packet: &mut [u8]| seen.push(packet.len() as u32);
+            lane.rx.recycle(&mut lane.fill, 64, look).unwrap()
+        };
+        while lane.rx.rejected() == 0 {
+            recycle(&mut lane);
+        }
+        assert_eq!(lane.rx.occupancy() as usize, count - 1 - bad, "behind {bad} of {count}");
+        assert_eq!(all(|| recycle(&mut lane)) as usize, count - 1 - bad, "behind {bad} of {count}");
+        assert_eq!(seen, [&lens[..bad], &lens[bad + 1..]].concat());
+        lane.fill.publish();
+        assert_eq!(peer.fill.occupancy() as usize, count - 1);
+    }
 }
 
 #[test]

@@ -220,6 +220,12 @@ impl FillRing {
         &mut self.ring
     }
 
+    /// The holder to write down for frames of its lane.
+    #[inline]
+    pub(super) const fn holder(&self) -> Holder {
+        self.posted
+    }
+
     /// The holder to write down for frames of the UMEM `umem`.
     #[inline]
     pub(super) fn holder_of(&self, umem: UmemId) -> Result<Holder> {

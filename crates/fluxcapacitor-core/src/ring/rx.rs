@@ -124,7 +124,8 @@ impl RxRing {
     ) -> Result<u32> {
         self.check(fill)?;
         let (umem, from, rejected) = (self.lane.umem().frames(), self.received, &mut self.rejected);
-        let to = fill.holder_of(umem.id())?;
+        // Of the same lane, and so of the same UMEM.
+        let to = fill.holder();
         let mut step = |descriptor: Descriptor, to| {
             let Some(mut claim) = umem.claim(descriptor.addr, descriptor.extent(), from) else {
                 *rejected += 1;

@@ -2,7 +2,13 @@
 //!
 //! Rings are checked and cut once a batch; in between a frame is a handful of registers.
 
+use std::iter::zip;
+use std::ops::ControlFlow;
+
 use super::{ConsumerRing, ProducerRing, RingCorrupt, Slot};
+
+/// How many values are moved before the loop looks whether it is at an end: the loop is a sixth of what a value takes.
+const ABREAST: usize = 4;
 
 /// What becomes of a value on its way.
 #[derive(Debug)]
@@ -31,17 +37,24 @@ pub(super) fn transfer<S: Slot, D: Slot>(
     let count = target.room(ready)?.min(ready);
     let (from, mut taken) = source.run(count);
     let (to, mut written) = target.run(from.len() as u32);
-    for (value, cell) in from.iter().zip(to) {
-        match step(S::load(value)) {
-            Step::Move(made) => made.store(cell),
-            Step::Skip => {
-                taken.count += 1;
-                break;
-            }
-            Step::Stop => break,
+    let mut each = |(value, cell): (&S::Cell, &D::Cell)| match step(S::load(value)) {
+        Step::Move(made) => {
+            made.store(cell);
+            taken.count += 1;
+            written.count += 1;
+            ControlFlow::Continue(())
         }
-        taken.count += 1;
-        written.count += 1;
+        Step::Skip => {
+            taken.count += 1;
+            ControlFlow::Break(())
+        }
+        Step::Stop => ControlFlow::Break(()),
+    };
+    let (values, last_values) = from[..to.len()].as_chunks::<ABREAST>();
+    let (cells, last_cells) = to.as_chunks::<ABREAST>();
+    let mut abreast = zip(values, cells).flat_map(|(values, cells)| zip(values, cells));
+    if abreast.try_for_each(&mut each).is_continue() {
+        let _ = zip(last_values, last_cells).try_for_each(each);
     }
     Ok(written.count)
 }
