@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{cross, mutants, peers, seeds, vm};
+use crate::{cross, growth, mutants, peers, seeds, vm};
 
 /// What a maintainer runs besides `cargo test`.
 ///
@@ -26,6 +26,11 @@ enum Task {
     /// Wants nightly, a Debian's apt, and root or unprivileged user namespaces. What it fetches is kept in
     /// CROSS_HOME (~/.cache/fluxcapacitor-cross), up to 2 GB for a system; nothing else is changed.
     Cross(cross::Options),
+    /// Measure how cost grows, build all from nothing, and write the curves of docs/performance.md
+    ///
+    /// Wants root for what the kernel tells, and 1024 huge pages of 2 MiB for one curve, which are not reserved by it:
+    /// what it has not is left out, and said. Takes some ten minutes; a machine without other work tells more.
+    Growth(growth::Options),
     /// Measure other crates, DPDK's testpmd and xdpsock beside this library, and write the table of docs/performance.md
     ///
     /// Wants root on a Debian: what it takes to build and run them is installed by apt-get. XDPSOCK=/path/to/xdpsock in
@@ -47,6 +52,7 @@ pub fn run() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Mutants(options) => mutants::run(&options),
         Task::Cross(options) => cross::run(&options),
+        Task::Growth(options) => growth::run(&options),
         Task::Peers(options) => peers::run(&options),
         Task::Seeds(options) => seeds::run(&options),
         Task::Vm(options) => vm::run(&options),

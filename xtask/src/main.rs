@@ -4,6 +4,8 @@
 mod cli;
 mod cross;
 mod debian;
+mod document;
+mod growth;
 mod mutants;
 mod peers;
 mod seeds;

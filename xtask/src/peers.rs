@@ -8,20 +8,24 @@ mod debian;
 mod figures;
 mod table;
 
+use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use crate::document::Marks;
 use crate::workspace;
 use contestant::Contestant;
 use figures::{Figures, SCENARIOS};
 
 /// Where the table stands.
-const DOCUMENT: &str = "docs/performance.md";
+pub const TABLE: (&str, Marks) = (
+    "docs/performance.md",
+    Marks { begin: "<!-- peers: written by `cargo xtask peers` -->", end: "<!-- /peers -->" },
+);
 
 /// A peer's XDP program is attached as it is, without another that dispatches: nothing is pinned, and nothing is left.
 const WITHOUT_DISPATCHER: (&str, &str) = ("LIBXDP_SKIP_DISPATCHER", "1");
@@ -74,10 +78,9 @@ pub fn run(options: &Options) -> Result<()> {
         println!("{table}");
         return Ok(());
     }
-    let document = workspace::root().join(DOCUMENT);
-    let text = fs::read_to_string(&document).with_context(|| format!("reading {DOCUMENT}"))?;
-    fs::write(&document, table::put(&text, &table)?)?;
-    println!("{DOCUMENT} is written");
+    let (document, marks) = TABLE;
+    marks.write(&workspace::root().join(document), &table)?;
+    println!("{document} is written");
     Ok(())
 }
 

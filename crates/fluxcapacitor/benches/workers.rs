@@ -1,11 +1,12 @@
-//! How much two workers on two queues do more than one on one.
+//! How much more workers do on as many queues than one does on one, up to as many as there are processors.
 //!
 //!     cargo bench -p fluxcapacitor --bench workers              # rings on the heap, no kernel in it
 //!     cargo bench -p fluxcapacitor --bench workers -- veth      # engines on the kernel's veth; as root
 //!
 //! Each worker has a queue, rings and packet memory of its own and shares nothing, so that two should do twice as much on
-//! two processors. On a machine that has no two to spare, only what they do in their processor time says so. On the heap a worker plays its own kernel, with plain numbers. On veth packets go round for ever
-//! between the two ends of a pair, with no generator beside the engine. One and two take turns, and medians are told.
+//! two processors. On a machine that has none to spare, only what they do in their processor time says so. On the heap a
+//! worker plays its own kernel, with plain numbers. On veth packets go round for ever between the two ends of a pair, with
+//! no generator beside the engine. All numbers of workers take turns, and medians are told.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -131,16 +132,28 @@ fn on_the_heap(workers: usize) -> Result<Rate> {
     })
 }
 
-/// One and two take turns: so that what else this machine does strikes both.
-fn compare(what: &str, mut count: impl FnMut(usize) -> Result<Rate>) -> Result {
-    let mut rates = [Vec::new(), Vec::new()];
+/// All numbers of workers take turns: so that what else this machine does strikes each.
+fn compare(what: &str, most: usize, mut count: impl FnMut(usize) -> Result<Rate>) -> Result {
+    let doubled = std::iter::successors(Some(1), |workers| Some(workers * 2));
+    let mut numbers: Vec<_> = doubled.take_while(|workers| *workers < most).collect();
+    numbers.push(most);
+    let mut rates = vec![Vec::new(); numbers.len()];
     for _ in 0..TIMES {
-        for workers in [1, 2] {
-            rates[workers - 1].push(count(workers)?);
+        for (workers, rates) in numbers.iter().zip(&mut rates) {
+            rates.push(count(*workers)?);
         }
     }
-    tell(what, "on the wall", rates.each_ref().map(|rates| median(rates, |rate| Some(rate.wall))));
-    tell(what, "of processor time", rates.map(|rates| median(&rates, |rate| rate.processor)));
+    println!("\n{what}, workers: million packets a second by the clock, and by processor time");
+    let columns: [fn(&Rate) -> Option<f64>; 2] = [|rate| Some(rate.wall), |rate| rate.processor];
+    for (workers, of_these) in numbers.iter().zip(&rates) {
+        let cells = columns.map(|column| {
+            let (these, one) = (median(of_these, column), median(&rates[0], column));
+            these.zip(one).map_or_else(String::new, |(these, one)| {
+                format!("{:>12.2} ({:.2} times)", these / 1e6, these / one)
+            })
+        });
+        println!("{workers:>16} {}", cells.concat());
+    }
     Ok(())
 }
 
@@ -148,15 +161,6 @@ fn median(rates: &[Rate], of: impl Fn(&Rate) -> Option<f64>) -> Option<f64> {
     let mut rates = rates.iter().map(of).collect::<Option<Vec<f64>>>()?;
     rates.sort_by(f64::total_cmp);
     rates.get(rates.len() / 2).copied()
-}
-
-fn tell(what: &str, by: &str, rates: [Option<f64>; 2]) {
-    if let [Some(one), Some(two)] = rates {
-        let (times, one, two) = (two / one, one / 1e6, two / 1e6);
-        println!(
-            "{what}: one worker {one:.2}, two {two:.2} million packets a second {by}: {times:.2} times"
-        );
-    }
 }
 
 #[cfg(target_os = "linux")]
@@ -185,7 +189,7 @@ mod veth {
     /// Packets a second, received on either end, of so many queues.
     pub fn count(workers: usize) -> Result<Rate> {
         let here = NetNs::new()?;
-        let pair = VethPair::create(&here, &here, 2)?;
+        let pair = VethPair::create(&here, &here, workers as u32)?;
         let builder = FluxBuilder::new(pair.a().name()).interface(pair.b().name());
         let engine = here.run(|| builder.queues(0..workers as u32).build_engine())??;
         let handle = engine.poller(Poller::Busy).spawn(|_| {
@@ -216,13 +220,13 @@ mod veth {
 }
 
 fn run() -> Result {
-    let processors = thread::available_parallelism()?;
+    let processors = thread::available_parallelism()?.get();
     println!("{processors} processors");
     if std::env::args().any(|argument| argument == "veth") {
         #[cfg(target_os = "linux")]
-        return compare("engines on veth", veth::count);
+        return compare("engines on veth", processors, veth::count);
     }
-    compare("rings on the heap", on_the_heap)
+    compare("rings on the heap", processors, on_the_heap)
 }
 
 fn main() -> ExitCode {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -10,13 +9,10 @@ use serde::Deserialize;
 use super::contestant::Contestant;
 use super::debian;
 use super::figures::{Figures, Latency, Row, Spread, Verdict};
+use crate::document::today;
 use crate::workspace;
 
-/// What the table stands between.
-const BEGIN: &str = "<!-- peers: written by `cargo xtask peers` -->";
-const END: &str = "<!-- /peers -->";
-
-/// Everything between the marks.
+/// All of it.
 pub fn text(figures: &Figures, contestants: &[Contestant]) -> Result<String> {
     let first = figures.verdicts.first().context("nothing was measured")?;
     let mut text = conditions(first, &figures.verdicts)?;
@@ -63,7 +59,6 @@ pub fn text(figures: &Figures, contestants: &[Contestant]) -> Result<String> {
 fn conditions(verdict: &Verdict, all: &[Verdict]) -> Result<String> {
     let Verdict { version, kernel, cpu, driver, granted, seconds, rounds, round_trip_ns, .. } =
         verdict;
-    let today = workspace::read(Command::new("date").args(["-u", "+%F"]))?;
     let mode = granted.as_deref().and_then(|granted| granted.split_once(": "));
     let mode = mode.map_or("?", |(_, mode)| mode);
     let trip = round_trip_ns.map_or_else(String::new, |ns| {
@@ -81,7 +76,7 @@ fn conditions(verdict: &Verdict, all: &[Verdict]) -> Result<String> {
         "Measured on {}: Linux {kernel}, {cpu}{trip}; driver {driver}, {mode}; batch 64, packets of 64 bytes; medians of \
          {rounds} rounds of {seconds} s, in brackets the least and the most. {noise}\n\n\
          fluxcapacitor {version} (raw, engine, owned), {}.\n",
-        today.trim(),
+        today()?,
         versions()?
     ))
 }
@@ -117,32 +112,4 @@ fn versions() -> Result<String> {
         crates.join(", "),
         debian::version("dpdk-dev")?
     ))
-}
-
-/// The document with this table in the place of the one that it has.
-pub fn put(document: &str, table: &str) -> Result<String> {
-    let lacking = || format!("the document has no {BEGIN} with {END} behind it");
-    let (before, rest) = document.split_once(BEGIN).with_context(lacking)?;
-    let (_, after) = rest.split_once(END).with_context(lacking)?;
-    Ok(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", table.trim()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_takes_the_place_of_the_old_one_and_of_nothing_else() {
-        let old = format!("above\n{BEGIN}\nold\n{END}\nbelow\n");
-        let new = put(&old, "new\n").unwrap();
-        assert_eq!(new, format!("above\n{BEGIN}\n\nnew\n\n{END}\nbelow\n"));
-        assert_eq!(put(&new, "new").unwrap(), new);
-        assert!(put("no marks", "new").is_err() && put(BEGIN, "new").is_err());
-    }
-
-    #[test]
-    fn the_document_has_the_marks() {
-        let document = workspace::root().join(super::super::DOCUMENT);
-        put(&fs::read_to_string(document).unwrap(), "").unwrap();
-    }
 }

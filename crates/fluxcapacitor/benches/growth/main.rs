@@ -1,14 +1,17 @@
 //! How cost grows, each as a curve: with the length of a batch, with packet memory, with the threads that an owned packet
-//! crosses, with the queues that are opened.
+//! crosses, with the queues that are opened, with the length of packets; and what it takes to begin.
 //!
 //!     cargo bench -p fluxcapacitor --features simulator --bench growth
 //!
-//! Batches, memory and threads on rings on the heap, where a worker plays its own kernel with plain numbers, so that no
-//! other code is in it. Queues on a veth pair of the kernel, as root; on a simulated NIC where that is not permitted. All
-//! points of a curve take turns, and the median of each is told. For pages of 2 MiB reserve 1024 before (`echo 1024
-//! >/proc/sys/vm/nr_hugepages`).
+//! Batches and memory on rings on the heap. Queues, packets and the beginning on a veth pair of the kernel, as root; where
+//! that is not permitted, queues on a simulated NIC. All points of a curve take turns, and the median of each is told. For
+//! pages of 2 MiB reserve 1024 before (`echo 1024 >/proc/sys/vm/nr_hugepages`).
 
-mod curves;
+mod heap;
+mod queues;
+mod threads;
+#[cfg(target_os = "linux")]
+mod veth;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -46,10 +49,16 @@ fn curve<P: Copy>(
 
 fn run() -> Result {
     println!("{} processors", std::thread::available_parallelism()?);
-    curves::batches()?;
-    curves::memory()?;
-    curves::threads()?;
-    curves::queues()
+    heap::batches()?;
+    heap::memory()?;
+    threads::crossed()?;
+    queues::opened()?;
+    #[cfg(target_os = "linux")]
+    if fluxcapacitor_testbed::permitted() {
+        veth::packets()?;
+        veth::start()?;
+    }
+    Ok(())
 }
 
 fn main() -> ExitCode {
