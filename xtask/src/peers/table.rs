@@ -46,6 +46,16 @@ pub fn text(figures: &Figures, contestants: &[Contestant]) -> Result<String> {
         }
         text += "\n";
     }
+    text += "\n| ns of a processor a packet, poll | rxdrop | l2fwd |\n|---|---|---|\n";
+    for Contestant { name, .. } in contestants.iter().filter(|contestant| contestant.polls) {
+        text += &format!("| {name} |");
+        for scenario in ["rxdrop", "l2fwd"] {
+            let row = figures.row(name, scenario, "poll");
+            let found = row.map(|row| cell(row.cpu_ns_per_packet, row));
+            text += &format!(" {} |", found.unwrap_or_else(none));
+        }
+        text += "\n";
+    }
     text += "\n| instructions a packet | rxdrop | txonly | l2fwd |\n|---|---|---|---|\n";
     for Contestant { name, .. } in contestants {
         let counts = ["rxdrop", "txonly", "l2fwd"].map(|scenario| figures.counted(name, scenario));

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -46,8 +46,8 @@ pub struct Command {
 /// What the thread that watches it is told.
 #[derive(Debug, Default)]
 struct Flags {
-    /// It moves packets by now: what it did before is not looked at.
-    begun: AtomicBool,
+    /// The number of its process, once there is one.
+    process: AtomicU32,
     stop: AtomicBool,
 }
 
@@ -124,7 +124,6 @@ impl Command {
             };
             if has_begun {
                 thread::sleep(BIND_TIME);
-                this.flags.begun.store(true, Relaxed);
                 return Ok(Some(this));
             }
             if started.elapsed() > PATIENCE {
@@ -133,6 +132,10 @@ impl Command {
             }
             thread::sleep(LOOK);
         }
+    }
+
+    pub fn schedule(&self) -> Schedule {
+        Schedule::of_process(self.flags.process.load(Relaxed))
     }
 
     pub fn is_ended(&self) -> bool {
@@ -152,21 +155,16 @@ fn joined(thread: JoinHandle<Result<Told>>) -> Result<Told> {
 /// Runs it until it is to stop.
 fn run(command: &mut process::Command, flags: &Flags) -> Result<Told> {
     let mut child = command.spawn().context("starting the contestant by setpriv (util-linux)")?;
+    flags.process.store(child.id(), Relaxed);
     let (tell, said) = sync_channel(1);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     // What nobody reads would stop it.
     let errors = thread::spawn(move || all(stderr));
     thread::spawn(move || tell.send(last_line(stdout)));
-    let (mut schedule, mut last) = (None, None);
     let mut signalled: Option<Instant> = None;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
-        }
-        if flags.begun.load(Relaxed) && signalled.is_none() {
-            let now = Schedule::of_process(child.id());
-            schedule.get_or_insert(now);
-            last = Some(now);
         }
         match signalled {
             None if flags.stop.load(Relaxed) => {
@@ -192,11 +190,7 @@ fn run(command: &mut process::Command, flags: &Flags) -> Result<Told> {
     let Counts { rx_packets, tx_packets } = serde_json::from_str(&line).with_context(|| {
         format!("the contestant's last line is not JSON with rx_packets and tx_packets: {line}\n{errors}")
     })?;
-    let waited = match (schedule, last) {
-        (Some(first), Some(last)) => last.waited_since(&first),
-        _ => 0.0,
-    };
-    Ok(Some(Ended { rx: rx_packets, tx: tx_packets, lost: None, kicks: None, waited }))
+    Ok(Some(Ended { rx: rx_packets, tx: tx_packets, lost: None, kicks: None }))
 }
 
 fn all(from: Option<impl Read>) -> String {

@@ -5,6 +5,7 @@ use fluxcapacitor::Error;
 
 use super::case::{Case, name};
 use super::command::{Command, Template};
+use super::noise::Schedule;
 use super::ours::{Granted, Ours};
 use super::trial::Ended;
 use super::wire::Wire;
@@ -78,6 +79,14 @@ impl Running {
         match self {
             Self::Ours(ours) => Some(&ours.granted),
             Self::Command(_) => None,
+        }
+    }
+
+    /// Time that its threads have had.
+    pub fn schedule(&self) -> Schedule {
+        match self {
+            Self::Ours(ours) => ours.schedule(),
+            Self::Command(command) => command.schedule(),
         }
     }
 

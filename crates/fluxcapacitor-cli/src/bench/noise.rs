@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fluxcapacitor_core::sys::cpu;
+use nix::unistd::Pid;
 
 /// Beyond this share of its time that it waited for a processor, a run is disturbed.
 pub const WAITED_MAX: f64 = 0.05;
@@ -80,9 +81,9 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Of the calling thread.
-    pub fn of_this_thread() -> Self {
-        Self::read("/proc/thread-self/schedstat")
+    /// Of a thread of this process, by its number.
+    pub fn of_thread(id: Pid) -> Self {
+        Self::read(&format!("/proc/self/task/{id}/schedstat"))
     }
 
     /// Of a process and its children.
@@ -109,16 +110,28 @@ impl Schedule {
         Self { ran: self.ran + other.ran, waited: self.waited + other.waited }
     }
 
-    /// Which share of its time it waited, of that since `earlier`.
-    pub fn waited_since(&self, earlier: &Self) -> f64 {
-        let waited = self.waited.saturating_sub(earlier.waited).as_secs_f64();
-        let ran = self.ran.saturating_sub(earlier.ran).as_secs_f64();
+    /// The time since `earlier`.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let (ran, waited) = (self.ran, self.waited);
+        Self { ran: ran.saturating_sub(earlier.ran), waited: waited.saturating_sub(earlier.waited) }
+    }
+
+    /// Time of a processor.
+    pub const fn ran(&self) -> Duration {
+        self.ran
+    }
+
+    /// For which share of its time it waited.
+    pub fn waited(&self) -> f64 {
+        let (ran, waited) = (self.ran.as_secs_f64(), self.waited.as_secs_f64());
         if waited > 0.0 { waited / (waited + ran) } else { 0.0 }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use nix::unistd::gettid;
+
     use super::*;
 
     #[test]
@@ -132,12 +145,14 @@ mod tests {
 
     #[test]
     fn a_thread_that_spins_has_run() {
-        let before = Schedule::of_this_thread();
+        let this = gettid();
+        let before = Schedule::of_thread(this);
         let started = Instant::now();
         while started.elapsed() < Duration::from_millis(20) {}
-        let after = Schedule::of_this_thread();
-        assert!(after.ran > before.ran, "{after:?}");
-        assert!((0.0..1.0).contains(&after.waited_since(&before)));
-        assert!(Schedule::of_process(std::process::id()).ran >= after.ran);
+        let after = Schedule::of_thread(this);
+        let since = after.since(&before);
+        assert!(since.ran() > Duration::ZERO, "{since:?}");
+        assert!((0.0..1.0).contains(&since.waited()));
+        assert!(Schedule::of_process(std::process::id()).ran() >= after.ran());
     }
 }

@@ -15,6 +15,7 @@ use fluxcapacitor::builder::{BusyPoll, FluxBuilder};
 use fluxcapacitor::granted::BusyPollGrant;
 use fluxcapacitor::{FluxEngine, FluxRaw, Result};
 use fluxcapacitor_core::sys::cpu;
+use nix::unistd::{Pid, gettid};
 
 use super::Mode;
 use super::case::{Case, Scenario};
@@ -35,6 +36,8 @@ const NAP: Duration = Duration::from_millis(10);
 pub struct Ours {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<anyhow::Result<Ended>>,
+    /// The number of the thread.
+    id: Pid,
     /// What the kernel gave, and what it did not.
     pub granted: Granted,
 }
@@ -115,17 +118,20 @@ impl Ours {
             let granted = Granted::of(&raw);
             let way = Way::new(raw, mode, case, packet);
             // Nobody listens any more if the other side has given up.
-            let _ = tell.send((way.stop(), granted));
-            let before = Schedule::of_this_thread();
+            let _ = tell.send((way.stop(), gettid(), granted));
             let Moved { rx, tx, kicks, lost } = way.drive(case)?;
-            let waited = Schedule::of_this_thread().waited_since(&before);
-            Ok(Ended { rx, tx, lost: Some(lost), kicks: Some(kicks), waited })
+            Ok(Ended { rx, tx, lost: Some(lost), kicks: Some(kicks) })
         })?;
         match told.recv() {
-            Ok((stop, granted)) => Ok(Some(Self { stop, thread, granted })),
+            Ok((stop, id, granted)) => Ok(Some(Self { stop, thread, id, granted })),
             // It has not come that far.
             Err(_) => Err(joined(thread).err().context("it ended before it began")?),
         }
+    }
+
+    /// Time that its thread has had.
+    pub fn schedule(&self) -> Schedule {
+        Schedule::of_thread(self.id)
     }
 
     /// Whether it has ended by itself, which is an error.

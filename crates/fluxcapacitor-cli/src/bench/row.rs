@@ -29,6 +29,8 @@ pub struct Row {
     pub lost: f64,
     /// None if the contestant does not tell.
     pub kicks_per_packet: Option<f64>,
+    /// Nanoseconds of a processor that a packet took the contestant, its system calls included.
+    pub cpu_ns_per_packet: Spread,
     pub counts_agree: bool,
     /// How they differ, in the first round in which they do.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,6 +84,7 @@ impl Row {
             latency_us,
             lost: median(&|trial| Some(trial.lost)).unwrap_or(0.0),
             kicks_per_packet: median(&|trial| trial.kicks_per_packet),
+            cpu_ns_per_packet: Spread::of(trials.iter().map(|trial| trial.cpu_ns).collect())?,
             counts_agree: difference.is_none(),
             difference,
             noise: noise(&main, trials, shortest),
@@ -151,6 +154,7 @@ mod tests {
             lost: 0.0,
             kicks_per_packet: None,
             difference: None,
+            cpu_ns: 0.0,
             waited: 0.0,
             round_trip: Some(Duration::from_nanos(100)),
             granted: None,

@@ -44,7 +44,10 @@ impl Show {
         writeln!(stdout, "\n{case}")?;
         let of_first = format!("of {}", first.contestant);
         if first.mpps.is_some() {
-            head(&mut stdout, &["Mpps", "min", "max", &of_first, "lost %", "kicks/packet"])?;
+            head(
+                &mut stdout,
+                &["Mpps", "min", "max", &of_first, "lost %", "kicks/packet", "cpu ns/pkt"],
+            )?;
         } else {
             head(&mut stdout, &["p50 us", "min", "max", &of_first, "p90", "p99", "p99.9"])?;
         }
@@ -112,6 +115,7 @@ fn line(to: &mut impl Write, row: &Row, first: &Row) -> io::Result<()> {
             Some(kicks) => write!(to, " {kicks:>12.4}")?,
             None => write!(to, " {:>12}", "-")?,
         }
+        write!(to, " {:>12.1}", row.cpu_ns_per_packet.median)?;
     }
     writeln!(to)
 }

@@ -34,8 +34,6 @@ pub struct Ended {
     pub lost: Option<u64>,
     /// System calls that told the kernel to send or receive, if it tells.
     pub kicks: Option<u64>,
-    /// Share of its time for which it waited for a processor.
-    pub waited: f64,
 }
 
 /// What came of a run.
@@ -49,6 +47,9 @@ pub struct Trial {
     pub kicks_per_packet: Option<f64>,
     /// How its counts and the interface's differ.
     pub difference: Option<String>,
+    /// Nanoseconds of a processor that each packet took the contestant, its system calls included.
+    pub cpu_ns: f64,
+    /// Share of its time for which it waited for a processor.
     pub waited: f64,
     pub round_trip: Option<Duration>,
     pub granted: Option<Granted>,
@@ -107,7 +108,7 @@ pub fn run(
     if let Partner::Pinger(pinger) = &partner {
         pinger.measure();
     }
-    let (first, started) = (wire.counted()?, Instant::now());
+    let (first, began, started) = (wire.counted()?, running.schedule(), Instant::now());
     pass(time, stop, &running);
     // On a machine that is busy, packets take their time.
     while matches!(&partner, Partner::Pinger(pinger) if pinger.returned() == 0)
@@ -116,6 +117,7 @@ pub fn run(
         pass(WARM_UP, stop, &running);
     }
     let (flowed, elapsed) = (wire.counted()?.since(&first), started.elapsed());
+    let schedule = running.schedule().since(&began);
     if running.is_ended() {
         running.stop()?;
         bail!("the contestant ended before it was told to");
@@ -134,8 +136,9 @@ pub fn run(
     }
     let counted = wire.settled()?.since(&before);
 
+    let moved = packets(&flowed, case.scenario);
     let found = match &times {
-        None => Found::Mpps(packets(&flowed, case.scenario) as f64 / elapsed.as_secs_f64() / 1e6),
+        None => Found::Mpps(moved as f64 / elapsed.as_secs_f64() / 1e6),
         Some(times) => {
             let lost = times.lost;
             let none = || format!("no packet came back, {lost} are lost");
@@ -149,7 +152,8 @@ pub fn run(
         lost: share(flowed.rx_dropped, flowed.rx),
         kicks_per_packet: ended.kicks.map(|kicks| share(kicks, ended.rx.max(ended.tx))),
         difference: difference(&ended, &counted, case.scenario, interface.is_some()),
-        waited: ended.waited,
+        cpu_ns: share(schedule.ran().as_nanos() as u64, moved),
+        waited: schedule.waited(),
         round_trip: before_run.max(after_run),
         granted,
     }))
@@ -229,7 +233,7 @@ mod tests {
     use super::*;
 
     fn ended(rx: u64, tx: u64, lost: Option<u64>) -> Ended {
-        Ended { rx, tx, lost, kicks: None, waited: 0.0 }
+        Ended { rx, tx, lost, kicks: None }
     }
 
     #[test]

@@ -37,6 +37,7 @@ fn rows(ended: &Ended) -> (Vec<Value>, Value) {
             if row["scenario"] == "ping-pong" { &row["latency_us"]["p50"] } else { &row["mpps"] };
         // A machine with other work may have none in so short a time.
         assert!(figure["median"].as_f64().unwrap() >= 0.0, "{row:#}");
+        assert!(row["cpu_ns_per_packet"]["median"].as_f64().unwrap() >= 0.0, "{row:#}");
     }
     (rows, last)
 }

@@ -45,7 +45,6 @@ pub struct Exchange<'r> {
     behind: Cell<usize>,
     /// Bytes of packets that came to an end, but for those in outboxes, less those by which packets have grown.
     bytes: Cell<u64>,
-    base_mask: u64,
     /// Back to be received into.
     back: Way<'r, u64>,
     /// Back where they came from.
@@ -91,7 +90,6 @@ impl<'r> Exchange<'r> {
             rejected: Cell::new(0),
             behind: Cell::new(0),
             bytes: Cell::new(0),
-            base_mask: umem.frames().base_mask(),
             back,
             own,
             others,
@@ -377,7 +375,7 @@ impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let exchange = self.exchange;
         exchange.count(u64::from(self.loan.len()));
-        let base = self.loan.addr() & exchange.base_mask;
+        let base = self.loan.base();
         // [one-token]: what is left behind here is not looked at any more.
         self.loan.hand_over().repay(self.home);
         // SAFETY: [slot-each]: there is one for the packet, which ends here.

@@ -51,7 +51,7 @@ impl<'u> Frames<'u> {
     /// The address of the first byte of the frame that holds the byte at `addr`.
     #[inline]
     pub(crate) fn base_of(self, addr: u64) -> u64 {
-        addr & self.base_mask()
+        addr & self.layout.base_mask()
     }
 
     /// The frame that holds the byte at `addr`, and `len` bytes from there on: if there is such a
@@ -89,12 +89,6 @@ impl<'u> Frames<'u> {
             loan.first = unsafe { self.base.add(loan.addr as usize) };
         }
         adjusted.is_some()
-    }
-
-    /// What is left of an address by this is that of its frame's first byte.
-    #[inline]
-    pub(crate) fn base_mask(self) -> u64 {
-        self.layout.base_mask()
     }
 
     /// The frame that holds the byte at `addr`. `[one-token]`: only of an address that is a token itself.
@@ -149,6 +143,10 @@ impl<'u> Frames<'u> {
 pub(crate) struct Loan<'u> {
     entry: Entry<'u>,
     first: NonNull<u8>,
+    /// The frame's number, and by how much that is shifted in an address: the compiler needs neither until somebody
+    /// asks where the frame begins.
+    index: usize,
+    shift: u32,
     addr: u64,
     len: u32,
 }
@@ -176,6 +174,12 @@ impl Loan<'_> {
         self.addr
     }
 
+    /// The address of its frame's first byte.
+    #[inline]
+    pub(crate) const fn base(&self) -> u64 {
+        (self.index as u64) << self.shift
+    }
+
     /// How many bytes it has.
     #[inline]
     pub(crate) const fn len(&self) -> u32 {
@@ -201,7 +205,8 @@ impl Loan<'_> {
     /// The same once more, for a holder whose own copy ends here without being dropped.
     #[inline]
     pub(crate) const fn hand_over(&self) -> Self {
-        Self { entry: self.entry, first: self.first, addr: self.addr, len: self.len }
+        let Self { entry, first, index, shift, addr, len } = *self;
+        Self { entry, first, index, shift, addr, len }
     }
 }
 
@@ -238,7 +243,15 @@ impl<'u> Claim<'u> {
     pub(crate) fn into_loan(self) -> Loan<'u> {
         let claim = ManuallyDrop::new(self);
         let entry = claim.frames.ledger.entry(claim.index);
-        Loan { entry, first: claim.first(), addr: claim.addr, len: claim.len }
+        let shift = claim.frames.layout.shift();
+        Loan {
+            entry,
+            first: claim.first(),
+            index: claim.index,
+            shift,
+            addr: claim.addr,
+            len: claim.len,
+        }
     }
 
     /// Hands the frame to a lane, and gives its address.

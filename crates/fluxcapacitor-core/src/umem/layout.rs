@@ -94,6 +94,12 @@ impl Layout {
         (index as u64) << self.shift
     }
 
+    /// By how many bits a frame's number is shifted in an address.
+    #[inline]
+    pub(crate) const fn shift(&self) -> u32 {
+        self.shift
+    }
+
     /// What is left of an address by this is that of its frame's first byte.
     #[inline]
     pub(crate) const fn base_mask(&self) -> u64 {
