@@ -92,7 +92,7 @@ fn run<T: Slot + PartialEq + std::fmt::Debug>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 10 } else { 2000 }, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn a_ring_is_a_queue(order in 0..6u32, before_wrap in 0..300u32, ops in ops()) {

@@ -14,7 +14,7 @@ use fluxcapacitor_core::umem::{
 
 const FRAMES: u32 = 24;
 const FRAME_SIZE: u32 = 2048;
-const STEPS: u32 = 1_000_000;
+const STEPS: u32 = if cfg!(miri) { 500 } else { 1_000_000 };
 const SEGMENTS_MAX: u32 = 5;
 
 /// xorshift64: the run is a function of its seed.
@@ -288,14 +288,15 @@ fn no_chain_of_lies_makes_a_second_token_or_loses_a_frame() {
         user.check(seed, step);
     }
     let (taken, rejected) = (user.taken, user.lane.rx.rejected());
-    let salvaged = user.salvaged;
+    let (salvaged, steps) = (user.salvaged, u64::from(STEPS));
+    let few = steps / 250;
     assert!(
-        taken.iter().all(|taken| *taken > 5_000) && rejected > 50_000 && salvaged > 5_000,
+        taken.iter().all(|taken| *taken > few) && rejected > steps / 20 && salvaged > few,
         "{taken:?} linear and longer ones taken, {rejected} rejected, {salvaged} frames salvaged"
     );
     let (lent, sent_back) = (user.lent, user.sent_back);
     assert!(
-        lent.iter().chain(&sent_back).all(|packets| *packets > 4_000),
+        lent.iter().chain(&sent_back).all(|packets| *packets > few),
         "{lent:?} linear and longer ones lent, {sent_back:?} sent back"
     );
 }

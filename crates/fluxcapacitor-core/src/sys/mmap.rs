@@ -47,8 +47,10 @@ impl Drop for Mapping {
 
 /// Anonymous memory for packets: populated.
 #[derive(Debug)]
+#[cfg_attr(miri, allow(dead_code))]
 pub(crate) struct PacketMapping(Mapping);
 
+#[cfg_attr(miri, allow(dead_code))]
 impl PacketMapping {
     /// Maps at least `bytes` bytes on pages of the given size; it may fail where the next smaller
     /// size would do.

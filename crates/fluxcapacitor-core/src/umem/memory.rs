@@ -35,12 +35,12 @@ pub struct GrantedPages {
     pub why_not: Option<String>,
 }
 
-#[cfg(any(not(target_os = "linux"), loom))]
+#[cfg(any(not(target_os = "linux"), loom, miri))]
 pub(super) use heap::Memory;
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(any(loom, miri))))]
 pub(super) use mapped::Memory;
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(any(loom, miri))))]
 mod mapped {
     use std::ptr::NonNull;
     use std::{fs, io};
@@ -94,7 +94,7 @@ mod mapped {
     }
 }
 
-#[cfg(any(not(target_os = "linux"), loom))]
+#[cfg(any(not(target_os = "linux"), loom, miri))]
 mod heap {
     use std::cell::UnsafeCell;
     use std::ptr::NonNull;
@@ -102,7 +102,7 @@ mod heap {
     use super::{GrantedPages, PageSize};
     use crate::error::Result;
 
-    /// Where there is no kernel that could write to it, the heap will do.
+    /// Where there is no kernel that could write to it, and where Miri looks on, the heap will do.
     pub(in crate::umem) struct Memory(Box<[UnsafeCell<u8>]>);
 
     impl Memory {
