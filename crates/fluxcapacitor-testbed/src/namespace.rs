@@ -15,7 +15,10 @@ use std::{
     thread,
 };
 
-use nix::sched::{CloneFlags, setns};
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, setns, unshare},
+};
 
 pub use self::builder::NetNsBuilder;
 use crate::{
@@ -31,7 +34,7 @@ use crate::{
 /// No method moves the calling thread: what happens inside happens on threads made for it.
 ///
 /// Take facts about a namespace from netlink or `/proc/net`, not from `/sys/class/net`: that shows the namespace in
-/// which `/sys` was mounted.
+/// which `/sys` was mounted, but on a thread of [`run_with_sysfs`](Self::run_with_sysfs).
 #[derive(Clone)]
 pub struct NetNs {
     fd: Arc<OwnedFd>,
@@ -103,6 +106,28 @@ impl NetNs {
     {
         on_thread(|| {
             self.enter()?;
+            Ok(body())
+        })
+    }
+
+    /// As [`run`](Self::run), with a `/sys` that shows the namespace: in a mount namespace that only the thread is in,
+    /// and that ends with it.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run), and [`TestbedError::Sys`] when sysfs cannot be mounted.
+    ///
+    /// # Panics
+    ///
+    /// With the payload of `body` when `body` panics.
+    pub fn run_with_sysfs<T, F>(&self, body: F) -> Result<T>
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
+        on_thread(|| {
+            self.enter()?;
+            mount_sysfs().map_err(|source| TestbedError::sys("mounting sysfs", source))?;
             Ok(body())
         })
     }
@@ -181,6 +206,15 @@ impl PartialEq for NetNs {
 }
 
 impl Eq for NetNs {}
+
+/// Gives the calling thread a `/sys` of its own, which shows the network namespace that it is in.
+fn mount_sysfs() -> nix::Result<()> {
+    let none: Option<&str> = None;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    // Otherwise the mount would be seen where this one was copied from.
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none)
+}
 
 /// Runs `body` on a thread of its own, which dies with whatever namespace it has entered.
 fn on_thread<T, F>(body: F) -> Result<T>

@@ -2,19 +2,26 @@
 //!
 //! Every fact is asked of the network namespace of the *calling thread*, by
 //! netlink and ethtool. `/sys/class/net` shows the namespace that mounted it,
-//! which need not be that one, and is never read.
+//! which need not be that one: it is used where a kernel has nothing else, once
+//! it is seen to show the interface that is meant.
 
+mod deferral;
 mod ethtool;
+mod family;
 mod features;
 mod link;
+mod napi;
+mod sysfs;
 
 use std::io;
 
 use super::netlink;
 
+pub use deferral::{Deferral, DeferralScope};
 pub use ethtool::Channels;
 pub use features::XdpFeatures;
 pub use link::{AttachedMode, AttachedXdp, LinkCounters, RouteSocket};
+pub use napi::{NapiInstance, NapiSettings, napi_instances};
 
 /// Longest interface name in bytes: `IFNAMSIZ` less its NUL.
 pub const NAME_LEN_MAX: usize = 15;

@@ -21,6 +21,8 @@ pub const ATTRIBUTE_HEADER_LEN: usize = 4;
 pub const NLM_F_REQUEST: u16 = 0x1;
 /// `NLM_F_MULTI`: more messages follow, up to [`NLMSG_DONE`].
 pub const NLM_F_MULTI: u16 = 0x2;
+/// `NLM_F_ACK`: an answer also if nothing is asked for and nothing went wrong.
+pub const NLM_F_ACK: u16 = 0x4;
 /// `NLM_F_DUMP_INTR`: the objects changed while they were listed.
 pub const NLM_F_DUMP_INTR: u16 = 0x10;
 /// `NLM_F_CAPPED`: an error repeats only the header of its request.
@@ -82,6 +84,11 @@ impl Request {
         self.bytes.extend_from_slice(payload);
         self.bytes.resize(align(self.bytes.len()), 0);
         Ok(self)
+    }
+
+    /// Whether it asks for a list.
+    fn is_dump(&self) -> bool {
+        u16_at(&self.bytes, 6).is_some_and(|flags| flags & NLM_F_DUMP == NLM_F_DUMP)
     }
 
     /// The bytes to send, with their length and `sequence` written in.
@@ -215,6 +222,17 @@ impl<'a> Attribute<'a> {
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         u64_at(self.payload, 0)
+    }
+
+    /// The value as an unsigned number that is as long as it has to be
+    /// (`NLA_UINT`): four bytes or eight.
+    #[must_use]
+    pub fn as_uint(&self) -> Option<u64> {
+        match self.payload.len() {
+            4 => self.as_u32().map(u64::from),
+            8 => self.as_u64(),
+            _ => None,
+        }
     }
 
     /// The value as text, up to its NUL.

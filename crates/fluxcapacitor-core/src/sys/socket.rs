@@ -416,7 +416,7 @@ fn kicked(call: &'static str, answer: Result<usize, Errno>) -> Result<Kick> {
 }
 
 /// The calling thread's network namespace, by the device and inode of its file.
-fn namespace() -> Result<(u64, u64)> {
+pub(super) fn namespace() -> Result<(u64, u64)> {
     let file = rustix::fs::stat("/proc/thread-self/ns/net")
         .map_err(|errno| Error::sys("stat of /proc/thread-self/ns/net", errno))?;
     Ok((file.st_dev, file.st_ino))

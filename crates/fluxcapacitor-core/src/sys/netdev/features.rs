@@ -1,22 +1,10 @@
 //! What a driver can do with XDP, from generic netlink's netdev family.
 //!
-//! The family is described in `Documentation/netlink/specs/netdev.yaml` and
-//! exists since Linux 6.3; families are found by name as `nlctrl.yaml` says.
-
 use std::fmt;
 use std::io;
 
-use super::super::netlink::{Request, Socket};
-
-/// Length of `struct genlmsghdr`: command, version, two bytes reserved.
-const GENERIC_HEADER_LEN: usize = 4;
-
-const GENL_ID_CTRL: u16 = 16;
-const CTRL_CMD_GETFAMILY: u8 = 3;
-const CTRL_ATTR_FAMILY_ID: u16 = 1;
-const CTRL_ATTR_FAMILY_NAME: u16 = 2;
-/// The version of the controller, and of the netdev family.
-const VERSION: u8 = 1;
+use super::super::netlink::Socket;
+use super::family::{Family, HEADER_LEN};
 
 const NETDEV_CMD_DEV_GET: u8 = 1;
 const NETDEV_A_DEV_IFINDEX: u16 = 1;
@@ -98,14 +86,15 @@ pub(super) struct DeviceXdp {
 
 /// Asks about the interface of this index; `None` if the family is not there.
 pub(super) fn of_device(socket: &mut Socket, index: u32) -> io::Result<Option<DeviceXdp>> {
-    let Some(family) = family_id(socket, "netdev")? else {
+    let Some(family) = Family::find(socket, "netdev")? else {
         return Ok(None);
     };
-    let mut request = Request::new(family, 0, &[NETDEV_CMD_DEV_GET, VERSION, 0, 0])
+    let mut request = family
+        .request(NETDEV_CMD_DEV_GET, 0)
         .attribute(NETDEV_A_DEV_IFINDEX, &index.to_ne_bytes())?;
     let mut found = DeviceXdp::default();
     socket.exchange(&mut request, |message| {
-        for attribute in message.attributes(GENERIC_HEADER_LEN) {
+        for attribute in message.attributes(HEADER_LEN) {
             match attribute.kind {
                 NETDEV_A_DEV_XDP_FEATURES => {
                     found.features = attribute.as_u64().map(XdpFeatures::from_bits);
@@ -119,36 +108,9 @@ pub(super) fn of_device(socket: &mut Socket, index: u32) -> io::Result<Option<De
     Ok(Some(found))
 }
 
-/// The message type of a generic netlink family; `None` if there is none.
-fn family_id(socket: &mut Socket, name: &str) -> io::Result<Option<u16>> {
-    let name = [name.as_bytes(), b"\0"].concat();
-    let mut request = Request::new(GENL_ID_CTRL, 0, &[CTRL_CMD_GETFAMILY, VERSION, 0, 0])
-        .attribute(CTRL_ATTR_FAMILY_NAME, &name)?;
-    let mut id = None;
-    let found = socket.exchange(&mut request, |message| {
-        let mut attributes = message.attributes(GENERIC_HEADER_LEN);
-        id = attributes
-            .find(|attribute| attribute.kind == CTRL_ATTR_FAMILY_ID)
-            .and_then(|attribute| attribute.as_u16());
-        Ok(())
-    });
-    match found {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        found => found.map(|()| id),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_family_that_is_not_there_is_none() {
-        let mut socket = Socket::generic().unwrap();
-        assert_eq!(family_id(&mut socket, "no-such-family").unwrap(), None);
-        let control = family_id(&mut socket, "nlctrl").unwrap();
-        assert_eq!(control, Some(GENL_ID_CTRL));
-    }
 
     #[test]
     fn features_are_named_as_the_kernel_names_them() {

@@ -87,6 +87,8 @@ impl Socket {
     ) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let sequence = self.sequence;
+        // The netdev family's lists are not marked as such, message by message.
+        let is_list = request.is_dump();
         let bytes = request.finish(sequence)?;
         retry_on_intr(|| send(&self.fd, bytes, SendFlags::empty()))?;
 
@@ -108,7 +110,7 @@ impl Socket {
                 if message.flags & NLM_F_DUMP_INTR != 0 && outcome.is_ok() {
                     outcome = Err(io::ErrorKind::Interrupted.into());
                 }
-                if message.flags & NLM_F_MULTI == 0 {
+                if message.flags & NLM_F_MULTI == 0 && !is_list {
                     return outcome;
                 }
             }

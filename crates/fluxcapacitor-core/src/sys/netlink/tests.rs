@@ -27,7 +27,7 @@ fn read_attributes(attributes: Attributes<'_>, depth: usize) {
     for attribute in attributes {
         assert!(attribute.kind <= NLA_TYPE_MASK);
         let _ = (attribute.as_u8(), attribute.as_u16(), attribute.as_u32());
-        let _ = (attribute.as_u64(), attribute.as_str());
+        let _ = (attribute.as_u64(), attribute.as_uint(), attribute.as_str());
         if depth < 3 {
             read_attributes(attribute.nested(), depth + 1);
         }
@@ -56,6 +56,14 @@ fn a_request_reads_back() {
     assert_eq!((mask.kind, mask.as_u32()), (29, Some(9)));
     assert_eq!(mask.as_u64(), None);
     assert!(attributes.next().is_none());
+}
+
+#[test]
+fn a_number_has_four_bytes_or_eight() {
+    let read = |payload: &[u8]| Attribute { kind: 1, payload }.as_uint();
+    assert_eq!(read(&7_u32.to_ne_bytes()), Some(7));
+    assert_eq!(read(&(1_u64 << 40).to_ne_bytes()), Some(1 << 40));
+    assert_eq!((read(&[0; 3]), read(&[0; 6]), read(&[0; 12])), (None, None, None));
 }
 
 #[test]
