@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::{Wait, seconds};
+use crate::cli::{DeferralOption, Wait, seconds};
 use crate::report::Output;
 use case::Scenario;
 
@@ -91,6 +91,9 @@ pub struct Options {
         default_value = "spin,poll,busy"
     )]
     wait: Vec<Wait>,
+
+    #[command(flatten)]
+    deferral: DeferralOption,
 
     /// Packets per batch
     #[arg(short, long, value_name = "LIST", value_delimiter = ',', env = "FLUXCAP_BATCH",

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use fluxcapacitor::builder::{BusyPoll, FluxBuilder, ZeroCopy};
+use fluxcapacitor::Error;
+use fluxcapacitor::builder::{BusyPoll, FluxBuilder, NapiDeferral, ZeroCopy};
 use fluxcapacitor::hook::Attach;
 
 use crate::report::Output;
@@ -106,9 +107,42 @@ pub struct RunOptions {
     #[arg(short, long, default_value = "spin", env = "FLUXCAP_WAIT")]
     pub wait: Wait,
 
+    #[command(flatten)]
+    pub deferral: DeferralOption,
+
     /// What to print, once a second and at the end
     #[arg(short, long, value_name = "FORM", default_value = "table", env = "FLUXCAP_OUTPUT")]
     pub output: Output,
+}
+
+/// Whether `--wait busy` is to keep hard IRQs off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+pub struct DeferralOption {
+    /// With --wait busy: keep the queue's interrupt off while this polls, until so many polls in a row found nothing,
+    /// or nobody has polled for so many microseconds; 2 and 200 if nothing else is asked for
+    ///
+    /// It sets defer-hard-irqs and gro-flush-timeout of the queue's NAPI instance, on kernels before 6.13 of the
+    /// whole interface, and puts back what was there at the end, also at SIGINT and SIGTERM; not when it is killed. Where
+    /// the driver cannot be polled (veth), it sets nothing.
+    #[arg(long, value_name = "POLLS,US", value_parser = deferral, env = "FLUXCAP_DEFER_IRQS",
+        num_args = 0..=1, require_equals = true, default_missing_value = "2,200")]
+    defer_irqs: Option<NapiDeferral>,
+}
+
+impl DeferralOption {
+    /// Busy polling, so many packets at a time.
+    pub fn busy_poll(self, budget: u32) -> BusyPoll {
+        BusyPoll { budget, deferral: self.defer_irqs, ..BusyPoll::default() }
+    }
+
+    /// Refuses it to those who do not poll.
+    pub fn check(self, is_busy: bool) -> Result<(), Error> {
+        if self.defer_irqs.is_some() && !is_busy {
+            let why = "nobody would poll: say `--wait busy`, too";
+            return Err(Error::invalid("option", "--defer-irqs", why));
+        }
+        Ok(())
+    }
 }
 
 /// What txonly takes beyond that.
@@ -217,10 +251,15 @@ impl PortOptions {
 }
 
 impl RunOptions {
+    /// Refuses what does not go together.
+    pub fn check(&self) -> Result<(), Error> {
+        self.deferral.check(self.wait == Wait::Busy)
+    }
+
     /// The same, as the loop is to wait.
     pub fn builder(&self, builder: FluxBuilder) -> FluxBuilder {
         match self.wait {
-            Wait::Busy => builder.busy_poll(BusyPoll { budget: self.batch, ..BusyPoll::default() }),
+            Wait::Busy => builder.busy_poll(self.deferral.busy_poll(self.batch)),
             Wait::Spin | Wait::Poll => builder,
         }
     }
@@ -229,6 +268,14 @@ impl RunOptions {
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|error| format!("{error}"))?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn deferral(text: &str) -> Result<NapiDeferral, String> {
+    let (polls, microseconds) =
+        text.split_once(',').ok_or("polls and microseconds, as 2,200".to_owned())?;
+    let number = |text: &str| text.parse().map_err(|error| format!("{text}: {error}"));
+    let (hard_irqs, timeout_us) = (number(polls)?, number(microseconds)?);
+    Ok(NapiDeferral { hard_irqs, timeout: Duration::from_micros(timeout_us.into()) })
 }
 
 fn mac(text: &str) -> Result<[u8; 6], String> {
@@ -257,6 +304,12 @@ mod tests {
     fn times_and_addresses_are_read_or_refused() {
         assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
         assert!(seconds("-1").is_err() && seconds("x").is_err() && seconds("1e300").is_err());
+        let some = NapiDeferral { hard_irqs: 100, timeout: Duration::from_micros(15) };
+        assert_eq!(
+            (deferral("2,200"), deferral("100,15")),
+            (Ok(NapiDeferral::default()), Ok(some))
+        );
+        assert!(deferral("2").is_err() && deferral("2,").is_err() && deferral("-1,1").is_err());
         assert_eq!(mac("02:00:00:00:00:b1"), Ok([2, 0, 0, 0, 0, 0xb1]));
         assert!(mac("02:00:00:00:00").is_err() && mac("02:00:00:00:00:123").is_err());
     }

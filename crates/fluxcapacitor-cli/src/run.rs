@@ -58,36 +58,40 @@ pub trait Tool {
 
 /// Receives and drops.
 pub fn rxdrop(options: &RunOptions) -> anyhow::Result<()> {
-    let tool = RxDrop::new(options.batch);
-    Line::open(&options.port, |builder| options.builder(builder))?.drive(
-        options,
-        tool,
-        Partner::Sends,
-    )
+    let (line, stop) = open(options)?;
+    line.drive(options, stop, RxDrop::new(options.batch), Partner::Sends)
 }
 
 /// Swaps MAC addresses and sends back.
 pub fn l2fwd(options: &RunOptions) -> anyhow::Result<()> {
-    let tool = L2Fwd::new(options.batch);
-    Line::open(&options.port, |builder| options.builder(builder))?.drive(
-        options,
-        tool,
-        Partner::Sends,
-    )
+    let (line, stop) = open(options)?;
+    line.drive(options, stop, L2Fwd::new(options.batch), Partner::Sends)
 }
 
 /// Sends.
 pub fn txonly(options: &TxOptions) -> anyhow::Result<()> {
     let TxOptions { run, destination } = options;
     let packet = packet(run.port.packet_size, run.port.frame_size, *destination)?;
-    let line = Line::open(&run.port, |builder| run.builder(builder))?;
+    let (line, stop) = open(run)?;
     txonly::check_mtu(&packet, line.mtu())?;
-    line.drive(run, TxOnly::new(run.batch, packet), Partner::Drops)
+    line.drive(run, stop, TxOnly::new(run.batch, packet), Partner::Drops)
+}
+
+/// Opens what was asked for. From before that, signals end it in good order: they would leave IRQs deferred.
+fn open(options: &RunOptions) -> anyhow::Result<(Line, Stop)> {
+    options.check()?;
+    let stop = Stop::new(options.port.seconds)?;
+    let line = Line::open(&options.port, |builder| options.builder(builder))?;
+    Ok((line, stop.restarted()))
 }
 
 /// Turns until it is time to stop, drains, and tells how far it is.
-fn drive<T: Tool>(options: &RunOptions, mut raw: FluxRaw, mut tool: T) -> anyhow::Result<()> {
-    let stop = Stop::new(options.port.seconds)?;
+fn drive<T: Tool>(
+    options: &RunOptions,
+    stop: Stop,
+    mut raw: FluxRaw,
+    mut tool: T,
+) -> anyhow::Result<()> {
     let reporter = Reporter::start(options.output, options.port.simulator.is_some())?;
     let turns = (PACKETS_PER_LOOK / options.batch).clamp(1, TURNS_PER_LOOK);
     let mut next_look = NAP;

@@ -24,6 +24,11 @@ impl Stop {
         Ok(Self { signalled, started: Instant::now(), after })
     }
 
+    /// Counts from now, with the signals that have come.
+    pub fn restarted(self) -> Self {
+        Self { started: Instant::now(), ..self }
+    }
+
     /// Time since the start.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()

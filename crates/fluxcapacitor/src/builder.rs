@@ -1,11 +1,13 @@
 //! From the name of an interface to a socket.
 
+mod deferral;
 mod layout;
 mod open;
 mod queues;
 
 use fluxcapacitor_core::{Error, Result};
 
+pub use deferral::NapiDeferral;
 pub use queues::Queues;
 
 use crate::engine::FluxEngine;
@@ -37,12 +39,24 @@ pub struct BusyPoll {
     pub timeout_us: u32,
     /// How many packets at a time (`SO_BUSY_POLL_BUDGET`).
     pub budget: u32,
+    /// Whether to keep the queue's hard IRQ off while the program polls; not by default.
+    ///
+    /// This is a setting of the machine's, not of the socket: for the NAPI instance of the queue since Linux 6.13,
+    /// before that for the whole interface. What was set before is set again when the queue is closed, by the last
+    /// of those that share the setting, unless somebody else has changed it meanwhile. A process that is killed
+    /// leaves it behind. Nothing is set where busy polling is not real; [`Granted::napi_deferral`] says what was.
+    ///
+    /// The program has to go on polling, by any call that may find packets: without, they come late by the timeout.
+    /// It takes `CAP_NET_ADMIN`, for the end too.
+    #[doc(alias = "napi_defer_hard_irqs")]
+    #[doc(alias = "gro_flush_timeout")]
+    pub deferral: Option<NapiDeferral>,
 }
 
 impl Default for BusyPoll {
-    /// 20 µs and 64 packets, as the kernel's own tools have it.
+    /// 20 µs and 64 packets, as the kernel's own tools have it; IRQs are not deferred.
     fn default() -> Self {
-        Self { timeout_us: 20, budget: 64 }
+        Self { timeout_us: 20, budget: 64, deferral: None }
     }
 }
 

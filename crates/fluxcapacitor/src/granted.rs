@@ -41,6 +41,8 @@ pub struct Granted {
     pub need_wakeup: bool,
     /// Whether the kernel polls the queue from our system calls.
     pub busy_poll: BusyPollGrant,
+    /// Whether hard IRQs stay off meanwhile.
+    pub napi_deferral: NapiDeferralGrant,
     /// How many packets one system call sends in copy mode, where that could be chosen.
     pub tx_budget: Option<u32>,
     /// Whether packets may have several segments: [`RxRing::receive_whole`](crate::ring::RxRing::receive_whole)
@@ -77,6 +79,27 @@ pub enum BusyPollGrant {
     Refused(String),
 }
 
+/// What became of the wish to keep hard IRQs off while the program polls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NapiDeferralGrant {
+    /// It was not asked for.
+    NotAsked,
+    /// They stay off for the NAPI instance of the queue.
+    Napi {
+        /// Its id.
+        napi_id: u32,
+    },
+    /// They stay off for the whole interface: the kernel cannot do it for one NAPI instance.
+    Interface,
+    /// All was set as asked for before, by somebody else, and will stay so.
+    Found,
+    /// Nothing was set, since busy polling is not real: [`Granted::busy_poll`] says why.
+    Void,
+    /// It could not be set, for this reason; the queue works by interrupts in between.
+    Refused(String),
+}
+
 impl Granted {
     /// What was asked for and not given, and what else stands in the way of packets, a line each.
     pub fn shortfalls(&self) -> impl Iterator<Item = String> {
@@ -87,6 +110,11 @@ impl Granted {
                     .to_owned(),
             ),
             BusyPollGrant::Refused(why) => Some(format!("no busy polling: {why}")),
+        };
+        let deferral = match &self.napi_deferral {
+            NapiDeferralGrant::Refused(why) => Some(format!("hard IRQs are not deferred: {why}")),
+            // Void: busy polling itself has its line.
+            _ => None,
         };
         let down = (!self.is_up)
             .then(|| format!("no packets yet: {0} is down (`ip link set {0} up`)", self.interface));
@@ -102,7 +130,7 @@ impl Granted {
                 .to_owned()
         });
         let pages = self.pages.why_not.clone();
-        [down, copied, generic, long, pages, busy_poll].into_iter().flatten()
+        [down, copied, generic, long, pages, busy_poll, deferral].into_iter().flatten()
     }
 }
 
@@ -125,6 +153,12 @@ impl fmt::Display for Granted {
         f.write_str(if self.need_wakeup { ", need_wakeup" } else { ", no need_wakeup" })?;
         if let BusyPollGrant::Real { .. } = self.busy_poll {
             f.write_str(", busy polling")?;
+            f.write_str(match self.napi_deferral {
+                NapiDeferralGrant::Napi { .. } => " with IRQs deferred",
+                NapiDeferralGrant::Interface => " with IRQs deferred (on all queues)",
+                NapiDeferralGrant::Found => " with IRQs deferred (as found)",
+                _ => "",
+            })?;
         }
         if let Some(budget) = self.tx_budget.filter(|_| !self.zero_copy) {
             write!(f, ", {budget} packets a send")?;

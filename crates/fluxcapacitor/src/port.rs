@@ -7,11 +7,19 @@ use fluxcapacitor_core::lane;
 #[cfg(feature = "simulator")]
 use fluxcapacitor_core::simulator::{Nic, Profile};
 #[cfg(target_os = "linux")]
-use fluxcapacitor_core::sys::netdev::{Interface, XdpFeatures};
+pub(crate) use fluxcapacitor_core::sys::netdev::Deferral;
+#[cfg(target_os = "linux")]
+use fluxcapacitor_core::sys::netdev::{DeferralScope, Interface, NapiSettings, XdpFeatures};
 use fluxcapacitor_core::{Error, Result};
 
+use crate::builder::NapiDeferral;
+use crate::granted::NapiDeferralGrant;
 use crate::hook::{Attach, Hook, XdpProgram};
 use crate::proto::MacAddr;
+
+/// There is none but Linux's.
+#[cfg(not(target_os = "linux"))]
+pub(crate) type Deferral = std::convert::Infallible;
 
 /// What names of simulated interfaces begin with.
 const SIMULATED: &str = "sim:";
@@ -121,6 +129,35 @@ impl Port {
             Kind::Kernel(ref interface) => Hook::attach_program(interface, attach, program),
             #[cfg(feature = "simulator")]
             Kind::Simulated(ref nic) => Hook::attach_simulated(nic, attach, program),
+        }
+    }
+
+    /// Keeps the hard IRQs of a queue off for as long as what it gives lives.
+    pub(crate) fn defer(
+        &self,
+        queue: u32,
+        napi_id: u32,
+        wanted: NapiDeferral,
+    ) -> Result<(NapiDeferralGrant, Deferral)> {
+        match self.kind {
+            #[cfg(target_os = "linux")]
+            Kind::Kernel(ref interface) => {
+                let NapiDeferral { hard_irqs, timeout } = wanted;
+                let settings = NapiSettings { hard_irqs, timeout_ns: timeout.as_nanos() as u64 };
+                let deferral = Deferral::new(interface, queue, napi_id, settings)?;
+                let grant = match deferral.scope() {
+                    _ if deferral.was_found() => NapiDeferralGrant::Found,
+                    DeferralScope::Napi { id } => NapiDeferralGrant::Napi { napi_id: id },
+                    DeferralScope::Interface => NapiDeferralGrant::Interface,
+                };
+                Ok((grant, deferral))
+            }
+            #[cfg(feature = "simulator")]
+            Kind::Simulated(_) => Err(Error::invalid(
+                "IRQ deferral of",
+                &self.name,
+                "simulated interfaces have no IRQs",
+            )),
         }
     }
 

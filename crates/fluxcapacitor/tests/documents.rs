@@ -24,6 +24,7 @@ macro_rules! items {
 items! {
     fluxcapacitor::builder::BusyPoll,
     fluxcapacitor::builder::FluxBuilder,
+    fluxcapacitor::builder::NapiDeferral,
     fluxcapacitor::builder::Queues,
     fluxcapacitor::builder::ZeroCopy,
     fluxcapacitor::ebpf::Assembler,

@@ -9,15 +9,17 @@ use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use fluxcapacitor::builder::{BusyPoll, NapiDeferral};
 use fluxcapacitor::ebpf::Register::{R1, R2, R3, R4, R5};
 use fluxcapacitor::ebpf::{Assembler, Condition, ContextField, Helper, Size, XdpAction};
-use fluxcapacitor::granted::BusyPollGrant;
+use fluxcapacitor::granted::{BusyPollGrant, NapiDeferralGrant};
 use fluxcapacitor::hook::{Attach, AttachMode, XdpProgram};
 use fluxcapacitor::proto::checksum;
 use fluxcapacitor::raw::{Interest, Waited};
 use fluxcapacitor::system::{self, Batch};
 use fluxcapacitor::umem::{FramePool, PageSize, Segment};
 use fluxcapacitor::{Error, FluxBuilder, FluxRaw, Result};
+use fluxcapacitor_core::sys::netdev::{NapiInstance, NapiSettings, napi_instances};
 use fluxcapacitor_testbed::{End, NetNs, PacketSocket, VethPair, permitted};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -355,7 +357,8 @@ fn parts_go_to_two_threads() {
 #[test]
 fn what_was_granted_is_said_and_why_not_more() {
     let Some(pair) = pair(3) else { return };
-    let busy_poll = fluxcapacitor::builder::BusyPoll::default();
+    let deferral = Some(NapiDeferral::default());
+    let busy_poll = BusyPoll { deferral, ..BusyPoll::default() };
     let raw = open(pair.b(), |b| b.queue(2).busy_poll(busy_poll).pages(PageSize::Huge1G)).unwrap();
     let granted = raw.granted();
     assert_eq!((granted.driver.as_str(), granted.queue, granted.queues), ("veth", 2, 3));
@@ -364,6 +367,12 @@ fn what_was_granted_is_said_and_why_not_more() {
     assert!(granted.why_copied.as_deref().unwrap().contains("does not offer"), "{granted:?}");
     assert_eq!(granted.attach, Some(AttachMode::Native));
     assert_eq!(granted.busy_poll, BusyPollGrant::NoNapi, "veth names no NAPI instance");
+    // It has some, and without anybody who polls, packets would lie there.
+    assert_eq!(granted.napi_deferral, NapiDeferralGrant::Void);
+    let instances = pair.b().namespace().run(|| napi_instances(pair.b().index())).unwrap().unwrap();
+    let deferring = |napi: &&NapiInstance| napi.settings != Some(NapiSettings::default());
+    assert!(!instances.is_empty());
+    assert_eq!(instances.iter().find(deferring), None, "they were touched");
     assert_eq!(granted.pages.size == PageSize::Huge1G, granted.pages.why_not.is_none());
     let lines: Vec<_> = granted.shortfalls().collect();
     assert!(lines.iter().any(|line| line.contains("busy polling")), "{lines:?}");

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 
 use super::Options;
-use crate::cli::Wait;
+use crate::cli::{DeferralOption, Wait};
 
 /// What contestants do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -25,6 +25,8 @@ pub enum Scenario {
 pub struct Case {
     pub scenario: Scenario,
     pub wait: Wait,
+    /// Where it waits busily.
+    pub deferral: DeferralOption,
     pub batch: u32,
     pub packet_size: u32,
 }
@@ -32,11 +34,16 @@ pub struct Case {
 impl Case {
     /// All that the options ask for: from the base, one thing at a time.
     pub fn all(options: &Options) -> Vec<Self> {
-        let Options { scenario, wait, batch, packet_size, .. } = options;
+        let Options { scenario, wait, deferral, batch, packet_size, .. } = options;
         let mut cases = Vec::new();
         for &scenario in scenario {
-            let base =
-                Self { scenario, wait: wait[0], batch: batch[0], packet_size: packet_size[0] };
+            let base = Self {
+                scenario,
+                wait: wait[0],
+                deferral: *deferral,
+                batch: batch[0],
+                packet_size: packet_size[0],
+            };
             cases.push(base);
             cases.extend(wait[1..].iter().map(|&wait| Self { wait, ..base }));
             // A packet at a time is a batch of one, and longer ones are for the wire to tell.
@@ -58,7 +65,7 @@ impl Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scenario, wait, batch, packet_size } = self;
+        let Self { scenario, wait, deferral: _, batch, packet_size } = self;
         let wait = name(wait);
         write!(f, "{}, {wait}, batch {batch}, {packet_size} bytes", name(scenario))
     }

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
-use fluxcapacitor::builder::{BusyPoll, FluxBuilder};
+use fluxcapacitor::FluxBuilder;
 use fluxcapacitor::granted::BusyPollGrant;
 use fluxcapacitor::{FluxEngine, FluxRaw, Result};
 use fluxcapacitor_core::sys::cpu;
@@ -112,7 +112,7 @@ impl Ours {
             cpu::pin(on).context("pinning the contestant")?;
             let mut builder = FluxBuilder::new(&*interface).queue(queue);
             if case.wait == Wait::Busy {
-                builder = builder.busy_poll(BusyPoll { budget: case.batch, ..BusyPoll::default() });
+                builder = builder.busy_poll(case.deferral.busy_poll(case.batch));
             }
             let raw = builder.build_raw().with_context(|| format!("opening {interface}"))?;
             let granted = Granted::of(&raw);

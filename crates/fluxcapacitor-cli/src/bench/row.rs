@@ -145,7 +145,7 @@ fn noise(main: &Spread, trials: &[Trial], shortest: Option<Duration>) -> Vec<Str
 mod tests {
     use super::*;
     use crate::bench::case::Scenario;
-    use crate::cli::Wait;
+    use crate::cli::{DeferralOption, Wait};
 
     fn trial(mpps: f64) -> Trial {
         Trial {
@@ -162,8 +162,13 @@ mod tests {
     }
 
     fn row(trials: &[Trial]) -> Row {
-        let case =
-            Case { scenario: Scenario::Rxdrop, wait: Wait::Spin, batch: 64, packet_size: 64 };
+        let case = Case {
+            scenario: Scenario::Rxdrop,
+            wait: Wait::Spin,
+            deferral: DeferralOption::default(),
+            batch: 64,
+            packet_size: 64,
+        };
         Row::new(case, "raw", trials, Some(Duration::from_nanos(100))).unwrap()
     }
 

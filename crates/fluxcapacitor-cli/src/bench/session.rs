@@ -172,6 +172,7 @@ fn check(options: &Options, cases: &[Case], contestants: &[Contestant]) -> Resul
         let how = "name a --mode, or a --contestant";
         return Err(Error::invalid("contestants", "none", how).into());
     }
+    options.deferral.check(options.wait.contains(&Wait::Busy))?;
     if options.seconds.is_zero() {
         return Err(Error::invalid("seconds", 0, "a run takes more").into());
     }

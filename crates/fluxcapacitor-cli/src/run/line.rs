@@ -11,6 +11,7 @@ use super::{Tool, drive};
 use crate::cli::{PortOptions, RunOptions, SimulatedProfile};
 use crate::report;
 use crate::simulated::{self, Pair};
+use crate::stop::Stop;
 
 /// What a tool drives.
 #[derive(Debug)]
@@ -61,14 +62,15 @@ impl Line {
     pub fn drive<T: Tool>(
         self,
         options: &RunOptions,
+        stop: Stop,
         tool: T,
         partner: Partner,
     ) -> anyhow::Result<()> {
         if self.pair.is_none() {
-            return drive(options, self.raw, tool);
+            return drive(options, stop, self.raw, tool);
         }
         self.work(&options.port, partner, |raw, progress| {
-            drive(options, raw, Watched::new(tool, Arc::clone(progress)))
+            drive(options, stop, raw, Watched::new(tool, Arc::clone(progress)))
         })
     }
 

@@ -6,12 +6,21 @@ use crate::wire::turn;
 #[test]
 fn each_variable_is_read() {
     for (words, variables) in [
-        ("bench", "SCENARIO MODE WAIT BATCH PACKET_SIZE SECONDS ROUNDS QUEUE CPUS OUTPUT"),
+        (
+            "bench",
+            "SCENARIO MODE WAIT DEFER_IRQS BATCH PACKET_SIZE SECONDS ROUNDS QUEUE CPUS OUTPUT",
+        ),
         ("demo", "SECONDS IN_FLIGHT PACKET_SIZE BACKEND OUTPUT"),
         ("dump -i lo", "SIMULATOR QUEUE SECONDS COUNT SNAPLEN FRAME_SIZE ZERO_COPY ATTACH OUTPUT"),
-        ("rxdrop -i lo", "SIMULATOR QUEUE SECONDS BATCH FRAME_SIZE WAIT ZERO_COPY ATTACH OUTPUT"),
-        ("l2fwd -i lo", "SIMULATOR QUEUE SECONDS BATCH FRAME_SIZE WAIT ZERO_COPY ATTACH OUTPUT"),
-        ("txonly -i lo", "SIMULATOR QUEUE WAIT PACKET_SIZE DESTINATION"),
+        (
+            "rxdrop -i lo",
+            "SIMULATOR QUEUE SECONDS BATCH FRAME_SIZE WAIT DEFER_IRQS ZERO_COPY ATTACH OUTPUT",
+        ),
+        (
+            "l2fwd -i lo",
+            "SIMULATOR QUEUE SECONDS BATCH FRAME_SIZE WAIT DEFER_IRQS ZERO_COPY ATTACH OUTPUT",
+        ),
+        ("txonly -i lo", "SIMULATOR QUEUE WAIT DEFER_IRQS PACKET_SIZE DESTINATION"),
     ] {
         for variable in variables.split_whitespace() {
             let ended = Tool::run(fluxcap(words).env(format!("FLUXCAP_{variable}"), "wrong"));

@@ -28,6 +28,11 @@ fn wrong_usage_is_2() {
     ends("rxdrop", 2, "--interface <IF>");
     ends("rxdrop -i lo --batch 0", 2, "1..=4096");
     ends("rxdrop -i lo --wait long", 2, "spin, poll, busy");
+    ends("rxdrop -i lo --defer-irqs", 2, "nobody would poll: say `--wait busy`, too");
+    ends("bench --wait spin,poll --defer-irqs", 2, "nobody would poll");
+    ends("rxdrop -i lo --wait busy --defer-irqs=2", 2, "polls and microseconds, as 2,200");
+    ends("rxdrop -i lo --wait busy --defer-irqs=0,200", 2, "hard IRQs to defer 0: 1 up to");
+    ends("txonly -i lo --wait busy --defer-irqs=2,2000000", 2, "1 ns up to 1 s will do");
     ends("rxdrop -i lo --frame-size 3000", 2, "frames have 2048 or 4096 bytes");
     ends("dump", 2, "--interface <IF>");
     ends("dump -i lo --count 0", 2, "--count <N>");

@@ -7,10 +7,10 @@ use fluxcapacitor_core::lane::{self, LaneOptions, OpenLane};
 use fluxcapacitor_core::{Error, Result};
 
 use super::layout::ETHERNET_OVERHEAD;
-use super::{BusyPoll, FluxBuilder, ZeroCopy};
-use crate::granted::{BusyPollGrant, Granted};
+use super::{BusyPoll, FluxBuilder, NapiDeferral, ZeroCopy};
+use crate::granted::{BusyPollGrant, Granted, NapiDeferralGrant};
 use crate::hook::{AttachMode, Hook};
-use crate::port::Port;
+use crate::port::{Deferral, Port};
 use crate::raw::{Device, Group, Lane};
 use crate::trace;
 use crate::umem::{FRAME_SIZE_MAX, FramePool, Layout, UmemRegion};
@@ -42,6 +42,9 @@ pub(super) fn groups(builder: &FluxBuilder, one_only: Option<&str>) -> Result<Ve
         return Err(Error::invalid("interfaces", ports.len(), why));
     }
     builder.rings.check()?;
+    if let Some(deferral) = builder.busy_poll.and_then(|busy_poll| busy_poll.deferral) {
+        deferral.check()?;
+    }
     let layout = builder.layout(&ports)?;
     let takes_chains = builder.multi_buffer || builder.program.is_multi_buffer();
     let program = builder.program.clone().multi_buffer(takes_chains);
@@ -148,6 +151,9 @@ impl Rung<'_> {
     /// Says what was granted.
     fn lane(&self, Hooked { port, hook }: &Hooked, opened: OpenLane) -> Result<Lane> {
         let OpenLane { rings, socket } = opened;
+        let busy_poll = busy_poll(self.builder.busy_poll, &*socket)?;
+        let wanted = self.builder.busy_poll.and_then(|busy_poll| busy_poll.deferral);
+        let (napi_deferral, deferral) = defer(wanted, &busy_poll, port, self.queue);
         let granted = Granted {
             interface: port.name.clone(),
             driver: port.driver.clone(),
@@ -162,7 +168,8 @@ impl Rung<'_> {
             why_not_native: hook.why_not_native().map(str::to_owned),
             pages: socket.umem().pages().clone(),
             need_wakeup: self.builder.need_wakeup,
-            busy_poll: busy_poll(self.builder.busy_poll, &*socket)?,
+            busy_poll,
+            napi_deferral,
             tx_budget: tx_budget(self.builder.rings.tx, &*socket)?,
             multi_buffer: self.builder.multi_buffer,
             segments_max: socket.segments_max(),
@@ -172,7 +179,8 @@ impl Rung<'_> {
             rings: self.builder.rings,
         };
         trace::opened(&granted);
-        let device = Device::new(Some(Arc::clone(hook)), port.name.clone(), self.queue, socket);
+        let hook = Some(Arc::clone(hook));
+        let device = Device::new(deferral, hook, port.name.clone(), self.queue, socket);
         Ok(Lane { device, rings, granted })
     }
 }
@@ -226,13 +234,43 @@ fn receivable(driver: &str, room: u32) -> u32 {
 }
 
 fn busy_poll(asked: Option<BusyPoll>, socket: &dyn Backend) -> Result<BusyPollGrant> {
-    let Some(BusyPoll { timeout_us, budget }) = asked else {
+    let Some(BusyPoll { timeout_us, budget, deferral: _ }) = asked else {
         return Ok(BusyPollGrant::NotAsked);
     };
     if let Err(error) = socket.busy_poll(timeout_us, budget) {
         return Ok(BusyPollGrant::Refused(error.to_string()));
     }
     Ok(socket.napi_id()?.map_or(BusyPollGrant::NoNapi, |napi_id| BusyPollGrant::Real { napi_id }))
+}
+
+/// Keeps IRQs off where somebody will poll instead. Elsewhere (veth) that would leave packets lying.
+fn defer(
+    wanted: Option<NapiDeferral>,
+    busy_poll: &BusyPollGrant,
+    port: &Port,
+    queue: u32,
+) -> (NapiDeferralGrant, Option<Deferral>) {
+    let Some(wanted) = wanted else { return (NapiDeferralGrant::NotAsked, None) };
+    let BusyPollGrant::Real { napi_id } = *busy_poll else {
+        return (NapiDeferralGrant::Void, None);
+    };
+    match port.defer(queue, napi_id, wanted) {
+        Ok((grant, deferral)) => (grant, Some(deferral)),
+        Err(error @ Error::Sys { .. }) => {
+            let NapiDeferral { hard_irqs, timeout } = wanted;
+            let (directory, timeout_ns) =
+                (format!("/sys/class/net/{}", port.name), timeout.as_nanos());
+            (
+                NapiDeferralGrant::Refused(format!(
+                    "{error}; it takes CAP_NET_ADMIN on the machine, or have root set it for all queues: `echo \
+                     {hard_irqs} > {directory}/napi_defer_hard_irqs; echo {timeout_ns} > \
+                     {directory}/gro_flush_timeout`"
+                )),
+                None,
+            )
+        }
+        Err(error) => (NapiDeferralGrant::Refused(error.to_string()), None),
+    }
 }
 
 /// As many packets per system call as are worth it, where the kernel lets us choose.

@@ -10,6 +10,7 @@ use fluxcapacitor_core::Result;
 use fluxcapacitor_core::backend::{Backend, Interest, Kick, Statistics, Waited};
 
 use crate::hook::Hook;
+use crate::port::Deferral;
 use crate::trace;
 
 /// The socket of a queue, and the XDP program if it is ours.
@@ -18,6 +19,9 @@ use crate::trace;
 /// free when its four rings are gone too. All calls take `&self`: in an `Arc` it serves an rx and a tx thread.
 #[derive(Debug)]
 pub struct Device {
+    // Put back first, while the NAPI instance is what it was: drivers restart it, many under another id, when a program
+    // is detached or a socket closed. And while nobody polls any more, IRQs are wanted.
+    _deferral: Option<Deferral>,
     // Detached before the socket is closed: fields drop in this order.
     hook: Option<Arc<Hook>>,
     interface: String,
@@ -28,12 +32,13 @@ pub struct Device {
 
 impl Device {
     pub(crate) fn new(
+        deferral: Option<Deferral>,
         hook: Option<Arc<Hook>>,
         interface: String,
         queue: u32,
         socket: Box<dyn Backend>,
     ) -> Self {
-        Self { hook, interface, queue, socket, kicks: AtomicU64::new(0) }
+        Self { _deferral: deferral, hook, interface, queue, socket, kicks: AtomicU64::new(0) }
     }
 
     /// Makes the kernel send what is in the tx ring. One system call.

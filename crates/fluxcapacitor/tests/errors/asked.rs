@@ -1,6 +1,8 @@
 //! What cannot be: said before the kernel is asked.
 
-use fluxcapacitor::builder::ZeroCopy;
+use std::time::Duration;
+
+use fluxcapacitor::builder::{BusyPoll, NapiDeferral, ZeroCopy};
 use fluxcapacitor::{Error, FluxBuilder};
 
 use crate::wire::{open, refused, says, wire};
@@ -40,6 +42,32 @@ fn a_queue_beyond_the_last() {
         let name = wire.b().name();
         let asked = format!("queue {asked} of {name}: it has 2, counted from 0");
         says(&error, &[&asked, &format!("`ethtool -l {name}`"), &format!("`ethtool -L {name}`")]);
+    }
+}
+
+#[test]
+fn an_irq_deferral_that_defers_nothing_or_forever() {
+    let Some(wire) = wire(1) else { return };
+    let usual = NapiDeferral::default();
+    let asking = |deferral| {
+        refused(wire.b(), |builder| {
+            builder.busy_poll(BusyPoll { deferral: Some(deferral), ..BusyPoll::default() })
+        })
+    };
+    for hard_irqs in [0, 1 << 31, u32::MAX] {
+        let error = asking(NapiDeferral { hard_irqs, ..usual });
+        let asked = format!("number of hard IRQs to defer {hard_irqs}: ");
+        says(&error, &[&asked, "1 up to 2147483647", "2 is usual"]);
+    }
+    for timeout in [Duration::ZERO, Duration::from_nanos(1_000_000_001), Duration::MAX] {
+        let error = asking(NapiDeferral { timeout, ..usual });
+        let asked = format!("timeout of IRQ deferral {timeout:?}: ");
+        says(&error, &[&asked, "1 ns up to 1 s", "200 µs is usual"]);
+    }
+    let most = NapiDeferral { hard_irqs: i32::MAX as u32, timeout: Duration::from_secs(1) };
+    for deferral in [usual, most] {
+        let busy_poll = BusyPoll { deferral: Some(deferral), ..BusyPoll::default() };
+        drop(open(wire.b(), |builder| builder.busy_poll(busy_poll)).unwrap());
     }
 }
 
