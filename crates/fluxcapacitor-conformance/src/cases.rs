@@ -134,6 +134,7 @@ pub const CASES: &[Case] = &[
     ports("PROGRAM_BUSY", busy::program).queues(2),
     ports("PROGRAM_BUSY_OTHERS", kernel::program).queues(2),
     ports("PROGRAM_BUSY_KILLED", kernel::killed),
+    ports("NAPI_DEFERRAL", kernel::deferral),
     ports("LINK_DOWN", link::down),
     ports("LINK_GONE", link::gone),
     ports("LINK_GONE_NAMESPACE", kernel::namespace_gone),

@@ -1,4 +1,4 @@
-//! A process that is killed in the middle of something.
+//! A process that is ended in the middle of something.
 //!
 //! It is the same program once more, told by its environment what to be.
 
@@ -7,9 +7,15 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::process::{self, Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 
 use fluxcapacitor::FluxBuilder;
+use fluxcapacitor::builder::{BusyPoll, NapiDeferral};
 use fluxcapacitor_testbed::{End, NetNs, VethPair};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 
 use crate::verdict::{Outcome, Stop};
 
@@ -24,6 +30,8 @@ const READY: &str = "READY ";
 pub enum Role {
     /// One that has a socket on the interface, and its program.
     Socket,
+    /// One that busy polls a socket on the interface with IRQs deferred, until SIGINT or SIGTERM.
+    Deferring,
     /// One that holds a namespace, and in it the peer of a new interface in ours.
     Namespace,
 }
@@ -41,6 +49,7 @@ impl Victim {
     pub fn start(program: &Path, role: Role, end: &End) -> Outcome<(Self, String)> {
         let role = match role {
             Role::Socket => "socket",
+            Role::Deferring => "deferring",
             Role::Namespace => "namespace",
         };
         let namespace = end.namespace().as_fd().as_raw_fd();
@@ -60,6 +69,16 @@ impl Victim {
             Stop::failed(format!("{} ended before it was ready", program.display()))
         })?;
         Ok((victim, name.trim_end().to_owned()))
+    }
+
+    /// Asks it to end, and waits until it has done so in good order.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] if it does not.
+    pub fn end(mut self, signal: Signal) -> Outcome {
+        kill_process(Pid::from_child(&self.0), signal).map_err(io::Error::from)?;
+        let status = self.0.wait()?;
+        if status.success() { Ok(()) } else { Err(Stop::failed(format!("{signal:?}: {status}"))) }
     }
 
     /// Kills it, without a last word.
@@ -103,8 +122,33 @@ fn be(what: &str) -> Outcome {
         let _socket = namespace.run(|| FluxBuilder::new(name).build_raw())??;
         return wait_to_be_killed(name);
     }
+    if role == "deferring" {
+        return namespace.run(|| poll_until_signalled(name))?;
+    }
     let pair = VethPair::create(&namespace, &NetNs::new()?, 1)?;
     wait_to_be_killed(pair.a().name())
+}
+
+/// As `fluxcap` does it: signals set a flag, and all is dropped.
+fn poll_until_signalled(name: &str) -> Outcome {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [Signal::INT, Signal::TERM] {
+        signal_hook::flag::register(signal.as_raw(), Arc::clone(&stop))?;
+    }
+    let deferral = Some(NapiDeferral::default());
+    let busy_poll = BusyPoll { deferral, ..BusyPoll::default() };
+    let socket = FluxBuilder::new(name).busy_poll(busy_poll).build_raw()?;
+    println!("{READY}{name}");
+    io::stdout().flush()?;
+    let orphaned = Arc::clone(&stop);
+    thread::spawn(move || {
+        let _read = io::stdin().read_to_end(&mut Vec::new());
+        orphaned.store(true, Relaxed);
+    });
+    while !stop.load(Relaxed) {
+        socket.device().kick_rx()?;
+    }
+    Ok(())
 }
 
 /// Or for the end of the process that started it.

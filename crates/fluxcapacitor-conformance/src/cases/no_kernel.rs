@@ -7,6 +7,10 @@ fn not_here() -> Outcome {
     Err(Stop::NotRun(Reason::KernelOnly))
 }
 
+pub(super) fn deferral(_: &Bench<'_>) -> Outcome {
+    not_here()
+}
+
 pub(super) fn killed(_: &Bench<'_>) -> Outcome {
     not_here()
 }

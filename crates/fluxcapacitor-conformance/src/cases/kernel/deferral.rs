@@ -1,0 +1,102 @@
+//! Hard IRQs that stay off while a program polls.
+
+use std::fs;
+
+use fluxcapacitor::builder::{BusyPoll, NapiDeferral};
+use fluxcapacitor::granted::NapiDeferralGrant;
+use fluxcapacitor::umem::{Layout, PageSize, UmemRegion};
+use fluxcapacitor::{Error, FluxBuilder};
+use fluxcapacitor_core::sys::netdev::{NapiSettings, napi_instances};
+use fluxcapacitor_testbed::End;
+
+use crate::bench::Bench;
+use crate::fixture::Side::{A, B};
+use crate::verdict::{Outcome, Stop};
+use crate::victim::{Role, Signal, Victim};
+
+/// What is asked for, as a netlink message has it.
+const DEFERRED: NapiSettings = NapiSettings { hard_irqs: 2, timeout_ns: 200_000 };
+
+/// What somebody else may set.
+const OTHERS: NapiSettings = NapiSettings { hard_irqs: 3, timeout_ns: 300_000 };
+
+/// Set for the instance of the queue alone, while a socket is open; back as it was however the socket ends, but for
+/// SIGKILL; and packets cross meanwhile.
+pub(in crate::cases) fn deferral(bench: &Bench<'_>) -> Outcome {
+    let end = bench.kernel(B)?;
+    let before = settings(end)?;
+    let mut sender = bench.open(A, |builder| builder)?;
+    let mut socket = bench.open(B, deferring)?;
+    let granted = socket.granted();
+    let NapiDeferralGrant::Napi { napi_id } = granted.napi_deferral else {
+        return Err(Stop::failed(format!("{:?}, {granted}", granted.napi_deferral)));
+    };
+    for napi in napi_instances(end.index())? {
+        let expected = if napi.id == napi_id { DEFERRED } else { NapiSettings::default() };
+        assert_eq!(napi.settings, Some(expected), "instance {} of {napi_id}", napi.id);
+    }
+    bench.cross((A, &mut sender), &mut socket, &bench.packets(A, 0..256))?;
+    bench.cross((B, &mut socket), &mut sender, &bench.packets(B, 0..256))?;
+    drop(socket);
+    assert_eq!(settings(end)?, before, "it was closed");
+    bench.cross(
+        (A, &mut sender),
+        &mut bench.open(B, |builder| builder)?,
+        &bench.packets(A, 0..64),
+    )?;
+
+    for signal in [Signal::TERM, Signal::INT] {
+        let (victim, _) = Victim::start(bench.program(), Role::Deferring, end)?;
+        assert!(settings(end)?.contains(&DEFERRED), "{signal:?}: it is not set");
+        victim.end(signal)?;
+        assert_eq!(settings(end)?, before, "{signal:?}");
+    }
+
+    let (victim, _) = Victim::start(bench.program(), Role::Deferring, end)?;
+    victim.kill()?;
+    assert!(settings(end)?.contains(&DEFERRED), "nobody was there to put it back");
+    set_by_hand(end, NapiSettings::default())?;
+    assert_eq!(settings(end)?, before, "undone by hand");
+
+    let socket = bench.open(B, deferring)?;
+    set_by_hand(end, OTHERS)?;
+    drop(socket);
+    assert!(settings(end)?.iter().all(|now| *now == OTHERS), "somebody else's is overwritten");
+    set_by_hand(end, NapiSettings::default())?;
+
+    drop(sender);
+    failed(bench, &before)
+}
+
+/// A build that fails later puts it back, too: that of one interface, when the queue of the next is taken.
+fn failed(bench: &Bench<'_>, before: &[NapiSettings]) -> Outcome {
+    let (first, second) = (bench.port(B), bench.port(A));
+    let (umem, mut pool) =
+        UmemRegion::new(Layout::new(second.frame_size(), 64, 0)?, PageSize::Base)?;
+    bench.watch(&umem);
+    let _taken = second.open_lane(0, &umem, &mut pool, None)?;
+    let builder = deferring(first.builder().interface(second.name()));
+    let refused = builder.build_engine().expect_err("two sockets on one queue");
+    assert!(matches!(refused, Error::QueueBusy { .. }), "not typed: {refused}");
+    assert_eq!(settings(bench.kernel(B)?)?, before, "it could not be built");
+    Ok(())
+}
+
+fn deferring(builder: FluxBuilder) -> FluxBuilder {
+    let deferral = Some(NapiDeferral::default());
+    builder.busy_poll(BusyPoll { deferral, ..BusyPoll::default() })
+}
+
+/// Of all NAPI instances of an interface. Their ids change when the driver restarts them.
+fn settings(end: &End) -> Outcome<Vec<NapiSettings>> {
+    let instances = end.namespace().run(|| napi_instances(end.index()))??;
+    Ok(instances.iter().filter_map(|napi| napi.settings).collect())
+}
+
+/// As an administrator does it: for all instances of the interface.
+fn set_by_hand(end: &End, settings: NapiSettings) -> Outcome {
+    let directory = format!("/sys/class/net/{}", end.name());
+    fs::write(format!("{directory}/napi_defer_hard_irqs"), settings.hard_irqs.to_string())?;
+    fs::write(format!("{directory}/gro_flush_timeout"), settings.timeout_ns.to_string())?;
+    Ok(())
+}
