@@ -19,8 +19,8 @@ use crate::trace;
 /// free when its four rings are gone too. All calls take `&self`: in an `Arc` it serves an rx and a tx thread.
 #[derive(Debug)]
 pub struct Device {
-    // Put back first, while the NAPI instance is what it was: drivers restart it, many under another id, when a program
-    // is detached or a socket closed. And while nobody polls any more, IRQs are wanted.
+    // Put back first: from now on nobody polls, so IRQs are wanted. And the NAPI instance is what it was: drivers restart
+    // it, some under another id, when a program is detached or a socket closed.
     _deferral: Option<Deferral>,
     // Detached before the socket is closed: fields drop in this order.
     hook: Option<Arc<Hook>>,

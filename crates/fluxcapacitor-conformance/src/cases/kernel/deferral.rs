@@ -6,7 +6,9 @@ use fluxcapacitor::builder::{BusyPoll, NapiDeferral};
 use fluxcapacitor::granted::NapiDeferralGrant;
 use fluxcapacitor::umem::{Layout, PageSize, UmemRegion};
 use fluxcapacitor::{Error, FluxBuilder};
-use fluxcapacitor_core::sys::netdev::{NapiSettings, napi_instances};
+use fluxcapacitor_core::sys::netdev::{
+    Deferral, DeferralScope, Interface, NapiSettings, napi_instances,
+};
 use fluxcapacitor_testbed::End;
 
 use crate::bench::Bench;
@@ -16,6 +18,9 @@ use crate::victim::{Role, Signal, Victim};
 
 /// What is asked for, as a netlink message has it.
 const DEFERRED: NapiSettings = NapiSettings { hard_irqs: 2, timeout_ns: 200_000 };
+
+/// An id that no NAPI instance has: they begin above the processors' numbers (`MIN_NAPI_ID`).
+const NOBODYS: u32 = 1;
 
 /// What somebody else may set.
 const OTHERS: NapiSettings = NapiSettings { hard_irqs: 3, timeout_ns: 300_000 };
@@ -35,6 +40,10 @@ pub(in crate::cases) fn deferral(bench: &Bench<'_>) -> Outcome {
         let expected = if napi.id == napi_id { DEFERRED } else { NapiSettings::default() };
         assert_eq!(napi.settings, Some(expected), "instance {} of {napi_id}", napi.id);
     }
+    // Drivers may restart an instance under another id: it is found by its queue all the same.
+    let again = Deferral::new(&Interface::by_index(end.index())?, 0, NOBODYS, DEFERRED)?;
+    assert_eq!(again.scope(), DeferralScope::Napi { id: napi_id });
+    drop(again);
     bench.cross((A, &mut sender), &mut socket, &bench.packets(A, 0..256))?;
     bench.cross((B, &mut socket), &mut sender, &bench.packets(B, 0..256))?;
     drop(socket);
@@ -57,6 +66,13 @@ pub(in crate::cases) fn deferral(bench: &Bench<'_>) -> Outcome {
     assert!(settings(end)?.contains(&DEFERRED), "nobody was there to put it back");
     set_by_hand(end, NapiSettings::default())?;
     assert_eq!(settings(end)?, before, "undone by hand");
+
+    let socket = bench.open(B, deferring)?;
+    bench.port(B).set_down()?;
+    bench.port(B).set_up()?;
+    assert!(settings(end)?.contains(&DEFERRED), "the link was down in between");
+    drop(socket);
+    assert_eq!(settings(end)?, before, "the link was down in between");
 
     let socket = bench.open(B, deferring)?;
     set_by_hand(end, OTHERS)?;

@@ -59,8 +59,9 @@ pub struct Deferral {
 }
 
 impl Deferral {
-    /// Sets what is wanted for the NAPI instance with this id that receives for a queue; for all of the
-    /// interface where the kernel knows no settings of one (before Linux 6.13).
+    /// Sets what is wanted for the NAPI instance that receives for a queue; for all of the interface where the
+    /// kernel knows no settings of one (before Linux 6.13). The id counts where the driver does not say which
+    /// instance that is.
     ///
     /// Nothing is set, and no capability needed, where all is as wanted.
     ///

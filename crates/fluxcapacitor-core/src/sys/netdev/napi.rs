@@ -40,8 +40,8 @@ pub struct NapiSettings {
 /// A NAPI instance, as it was when it was asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NapiInstance {
-    /// Its id, as of `SO_INCOMING_NAPI_ID`. Many drivers' get another one
-    /// whenever they are switched off and on.
+    /// Its id, as of `SO_INCOMING_NAPI_ID`. Some drivers' (veth) get another
+    /// one whenever they are switched off and on.
     pub id: u32,
     /// Its settings; `None` before Linux 6.13.
     pub settings: Option<NapiSettings>,
@@ -82,12 +82,13 @@ pub(super) struct QueueNapi {
 }
 
 impl QueueNapi {
-    /// Finds the instance of this id, and its settings; `None` if the kernel
-    /// does not have settings for each instance.
+    /// Finds the instance, by its id where the driver does not say which one it is; `None` if the kernel does not
+    /// have settings for each instance.
     pub(super) fn find(index: u32, queue: u32, id: u32) -> io::Result<Option<Self>> {
         let mut socket = Socket::generic()?;
         let Some(family) = Family::find(&mut socket, "netdev")? else { return Ok(None) };
         let mut found = Self { socket, family, index, queue, id };
+        found.follow();
         match found.ask() {
             Ok(settings) => Ok(settings.map(|_| found)),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
@@ -135,8 +136,8 @@ impl QueueNapi {
         Ok(found)
     }
 
-    /// Takes the id that the instance has now, where the driver says which one serves the queue: an
-    /// interface that was down in between has new ones.
+    /// Takes the id that the instance has now, where the driver says which one serves the queue: it may have got a new
+    /// one when the interface was down.
     fn follow(&mut self) {
         let mut id = None;
         let asked = self
