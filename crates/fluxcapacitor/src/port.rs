@@ -133,6 +133,7 @@ impl Port {
     }
 
     /// Keeps the hard IRQs of a queue off for as long as what it gives lives.
+    #[cfg_attr(not(target_os = "linux"), allow(unused_variables, reason = "there are none"))]
     pub(crate) fn defer(
         &self,
         queue: u32,

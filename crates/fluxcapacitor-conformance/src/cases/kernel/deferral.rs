@@ -81,7 +81,32 @@ pub(in crate::cases) fn deferral(bench: &Bench<'_>) -> Outcome {
     set_by_hand(end, NapiSettings::default())?;
 
     drop(sender);
+    not_ours(bench, &before)?;
     failed(bench, &before)
+}
+
+/// Neither what is there already nor what another of this process wants is in the way of opening, and both are said.
+fn not_ours(bench: &Bench<'_>, before: &[NapiSettings]) -> Outcome {
+    let end = bench.kernel(B)?;
+    set_by_hand(end, DEFERRED)?;
+    let socket = bench.open(B, deferring)?;
+    assert_eq!(socket.granted().napi_deferral, NapiDeferralGrant::Found);
+    drop(socket);
+    assert!(settings(end)?.iter().all(|now| *now == DEFERRED), "it was somebody else's");
+    set_by_hand(end, NapiSettings::default())?;
+
+    let held = Deferral::new(&Interface::by_index(end.index())?, 0, NOBODYS, OTHERS)?;
+    let socket = bench.open(B, deferring)?;
+    let lines: Vec<_> = socket.granted().shortfalls().collect();
+    let says = |line: &String| {
+        line.starts_with("hard IRQs are not deferred: ") && line.ends_with("ask for the same")
+    };
+    assert!(lines.iter().any(says), "{lines:?}");
+    drop(socket);
+    assert!(settings(end)?.contains(&OTHERS), "it is not the socket's");
+    drop(held);
+    assert_eq!(settings(end)?, before);
+    Ok(())
 }
 
 /// A build that fails later puts it back, too: that of one interface, when the queue of the next is taken.
