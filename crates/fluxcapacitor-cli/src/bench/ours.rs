@@ -11,9 +11,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
-use fluxcapacitor::FluxBuilder;
 use fluxcapacitor::granted::BusyPollGrant;
-use fluxcapacitor::{FluxEngine, FluxRaw, Result};
+use fluxcapacitor::{FluxBuilder, FluxEngine, FluxRaw, Result};
 use fluxcapacitor_core::sys::cpu;
 use nix::unistd::{Pid, gettid};
 
