@@ -179,6 +179,29 @@ impl XdpSocket {
         Ok(poll_for(&mut fds, timeout)? > 0 && fds[0].revents().intersects(events))
     }
 
+    /// Reads the answer to a kick (`xsk_generic_xmit`, `xsk_sendmsg` in `net/xdp/xsk.c`).
+    #[inline]
+    fn kicked(&self, call: &'static str, answer: Result<usize, Errno>) -> Result<Kick> {
+        match answer {
+            Ok(_) => Ok(Kick::Done),
+            Err(Errno::AGAIN | Errno::BUSY | Errno::NOBUFS | Errno::NOMEM | Errno::INTR) => {
+                Ok(Kick::Again)
+            }
+            Err(Errno::NETDOWN) => Err(Error::LinkDown),
+            Err(Errno::NXIO) if self.is_unbound() => Err(Error::LinkGone),
+            Err(errno) => Err(Error::sys(call, errno)),
+        }
+    }
+
+    /// Whether the kernel has unbound the socket, as it does when the interface goes (`xsk_notifier`).
+    ///
+    /// ENXIO alone does not say so: drivers answer that to a kick, too, while they have no XDP program, or no AF_XDP
+    /// on the queue (`igc_xsk_wakeup`; i40e and ixgbe before 5.19, EINVAL since). A call that may sleep is
+    /// answered before any driver is asked: ENXIO if the socket is not bound, EOPNOTSUPP if it is.
+    fn is_unbound(&self) -> bool {
+        send(&self.fd, &[], SendFlags::empty()) == Err(Errno::NXIO)
+    }
+
     /// Looks at the link, if the last look was long enough ago; also over many short waits.
     fn is_link_down(&self) -> Result<bool> {
         let now_ms = self.opened.elapsed().as_millis() as u64;
@@ -217,7 +240,7 @@ impl XdpSocket {
 impl Backend for XdpSocket {
     #[inline]
     fn kick_tx(&self) -> Result<Kick> {
-        kicked("sendto", send(&self.fd, &[], SendFlags::DONTWAIT))
+        self.kicked("sendto", send(&self.fd, &[], SendFlags::DONTWAIT))
     }
 
     fn wake_tx(&self) -> Result<()> {
@@ -231,7 +254,8 @@ impl Backend for XdpSocket {
     #[inline]
     fn kick_rx(&self) -> Result<Kick> {
         let mut nothing = [0u8; 0];
-        kicked("recvfrom", recv(&self.fd, &mut nothing, RecvFlags::DONTWAIT).map(|(got, _)| got))
+        let answer = recv(&self.fd, &mut nothing, RecvFlags::DONTWAIT);
+        self.kicked("recvfrom", answer.map(|(got, _)| got))
     }
 
     /// Cut into pieces, between which the link is looked at.
@@ -401,23 +425,46 @@ fn poll_for(fds: &mut [PollFd<'_>], timeout: Duration) -> Result<usize> {
     }
 }
 
-/// Reads the answer to a kick (`xsk_generic_xmit`, `xsk_sendmsg` in `net/xdp/xsk.c`).
-#[inline]
-fn kicked(call: &'static str, answer: Result<usize, Errno>) -> Result<Kick> {
-    match answer {
-        Ok(_) => Ok(Kick::Done),
-        Err(Errno::AGAIN | Errno::BUSY | Errno::NOBUFS | Errno::NOMEM | Errno::INTR) => {
-            Ok(Kick::Again)
-        }
-        Err(Errno::NETDOWN) => Err(Error::LinkDown),
-        Err(Errno::NXIO) => Err(Error::LinkGone),
-        Err(errno) => Err(Error::sys(call, errno)),
-    }
-}
-
 /// The calling thread's network namespace, by the device and inode of its file.
 pub(super) fn namespace() -> Result<(u64, u64)> {
     let file = rustix::fs::stat("/proc/thread-self/ns/net")
         .map_err(|errno| Error::sys("stat of /proc/thread-self/ns/net", errno))?;
     Ok((file.st_dev, file.st_ino))
+}
+
+#[cfg(test)]
+mod tests {
+    use fluxcapacitor_testbed::{NetNs, VethPair, permitted};
+
+    use super::*;
+    use crate::umem::{Layout, PageSize};
+
+    const SIZES: RingSizes = RingSizes { fill: 4, rx: 4, tx: 4, completion: 4 };
+
+    #[test]
+    fn no_such_address_is_a_lost_link_only_if_the_interface_has_gone() {
+        if !permitted() {
+            return;
+        }
+        let (here, there) = (NetNs::new().unwrap(), NetNs::new().unwrap());
+        let pair = VethPair::create(&here, &there, 1).unwrap();
+        let (umem, _pool) =
+            UmemRegion::new(Layout::new(2048, 8, 0).unwrap(), PageSize::Base).unwrap();
+        let mode = BindMode { zero_copy: false, need_wakeup: true, segments_max: 1 };
+        let open = || {
+            let (rings, socket) = XdpSocket::open(&umem, true, pair.a().index(), 0, SIZES)?;
+            assert!(socket.bind(mode, None).is_ok());
+            Ok::<_, Error>((rings, socket))
+        };
+        let (_rings, socket) = here.run(open).unwrap().unwrap();
+        // What a driver answers, and what the kernel does: the same.
+        let answer = || socket.kicked("sendto", Err(Errno::NXIO)).unwrap_err();
+        assert!(matches!(answer(), Error::Sys { .. }), "the driver's: {}", answer());
+        pair.a().set_down().unwrap();
+        assert!(matches!(answer(), Error::Sys { .. }), "the driver's, down: {}", answer());
+        assert!(matches!(socket.kick_tx(), Err(Error::LinkDown)));
+        pair.delete().unwrap();
+        assert!(matches!(answer(), Error::LinkGone), "the kernel's: {}", answer());
+        assert!(matches!(socket.kick_tx(), Err(Error::LinkGone)));
+    }
 }
