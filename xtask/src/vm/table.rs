@@ -61,7 +61,10 @@ fn table(reports: &[Report], date: &str) -> String {
         let row = row(report, &mut notes).map(|cell| format!(" {cell} |"));
         let _infallible = writeln!(text, "|{}", row.concat());
     }
-    let _infallible = writeln!(text, "\nAsked on {date}, by guests of QEMU's emulator. No:\n");
+    let _infallible = writeln!(
+        text,
+        "\nAsked on {date}, by guests of QEMU's emulator. What is refused, and why:\n"
+    );
     let mut notes: Vec<_> = notes.0.into_iter().collect();
     notes.sort_by_key(|(_, number)| *number);
     for (why, number) in notes {
@@ -70,19 +73,34 @@ fn table(reports: &[Report], date: &str) -> String {
     text
 }
 
-fn row(report: &Report, notes: &mut Notes) -> [String; 9] {
-    let find = |asked: &str| report.grants().iter().find(|grant| grant.asked == asked);
-    let mut yes = |asked| match find(asked) {
+fn find<'g>(grants: &'g [Grant], asked: &str) -> Option<&'g Grant> {
+    grants.iter().find(|grant| grant.asked == asked)
+}
+
+/// Whether it was granted, and if not, the number of the reason.
+fn yes(grants: &[Grant], asked: &str, notes: &mut Notes) -> String {
+    match find(grants, asked) {
         None => "not asked".to_owned(),
         Some(Grant { refused: Some(why), .. }) => format!("no ({})", notes.number(why)),
         Some(_) => "yes".to_owned(),
-    };
-    let (zero_copy, native, generic) = (yes("zero-copy"), yes("native"), yes("generic"));
-    let segments = match (yes("zero-copy-segments"), yes("native-segments")) {
-        (zero_copy, _) if zero_copy == "yes" => zero_copy,
-        (_, copying) if copying == "yes" => "copying".to_owned(),
-        (_, no) => no,
-    };
+    }
+}
+
+/// Whether packets of several frames were, and if only by copying, the number of the reason.
+fn segments(grants: &[Grant], notes: &mut Notes) -> String {
+    let refusal = |asked| find(grants, asked).map(|grant| grant.refused.as_deref());
+    match (refusal("zero-copy-segments"), refusal("native-segments")) {
+        (Some(Some(why)), Some(None)) => format!("copying ({})", notes.number(why)),
+        (Some(None), _) => "yes".to_owned(),
+        _ => yes(grants, "native-segments", notes),
+    }
+}
+
+fn row(report: &Report, notes: &mut Notes) -> [String; 9] {
+    let grants = report.grants();
+    let find = |asked| find(grants, asked);
+    let (zero_copy, native) = (yes(grants, "zero-copy", notes), yes(grants, "native", notes));
+    let (generic, segments) = (yes(grants, "generic", notes), segments(grants, notes));
     let best = find("best");
     let busy_poll = best.map_or("not asked", |grant| grant.busy_poll.as_str());
     let busy_poll = match busy_poll {
@@ -103,4 +121,28 @@ fn row(report: &Report, notes: &mut Notes) -> [String; 9] {
         segments,
         budget,
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_note_is_named_by_a_cell_and_every_refusal_has_one() {
+        let grant = |asked: &str, refused: Option<&str>| Grant {
+            asked: asked.to_owned(),
+            refused: refused.map(str::to_owned),
+            ..Grant::default()
+        };
+        let ask = |zero_copy, native| {
+            let mut notes = Notes::default();
+            let asked = [grant("zero-copy-segments", zero_copy), grant("native-segments", native)];
+            (segments(&asked, &mut notes), notes.0.into_keys().collect::<Vec<_>>())
+        };
+        let (driver, kernel) = (Some("not by this driver"), Some("not by this kernel"));
+        let named = |cell: &str, why: &str| (cell.to_owned(), vec![why.to_owned()]);
+        assert_eq!(ask(driver, None), named("copying (1)", "not by this driver"));
+        assert_eq!(ask(driver, kernel), named("no (1)", "not by this kernel"));
+        assert_eq!(ask(None, None), ("yes".to_owned(), Vec::new()));
+    }
 }
