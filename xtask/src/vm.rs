@@ -143,9 +143,6 @@ impl Options {
             if let Some(packets) = self.packets {
                 conformance.push_str(&format!(" --packets {packets}"));
             }
-            if !kernel.is_current() {
-                conformance.push_str(" --old-kernel");
-            }
             plan.push(conformance);
         }
         plan

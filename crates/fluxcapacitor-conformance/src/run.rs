@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use crate::backend::Backend;
 use crate::bench::Bench;
 use crate::cases::{Body, CASES, Case};
-use crate::expected::{Expected, Key};
+use crate::expected::{Expected, Kernel, Key};
 use crate::fixture;
-use crate::verdict::{Outcome, Reason, Stop, Verdict};
+use crate::verdict::{Outcome, Stop, Verdict};
 
 /// How long a case may take: several times what it waits for anything.
 const WATCHDOG: Duration = Duration::from_secs(180);
@@ -26,8 +26,6 @@ pub struct Options {
     pub packets: Option<u32>,
     /// The names of two interfaces that one wire connects, for the backends that do not make their own.
     pub ports: Option<[String; 2]>,
-    /// Whether the kernel may be too old for some cases.
-    pub old_kernel: bool,
 }
 
 impl From<PathBuf> for Options {
@@ -75,7 +73,7 @@ pub fn run<'c>(
     mut each: impl FnMut(&Run),
 ) -> Vec<Run> {
     let options = options.into();
-    let mut runs = Vec::new();
+    let (mut runs, kernel) = (Vec::new(), Kernel::of_this_machine());
     for case in cases {
         for busy in [false, true] {
             if busy && !case.has_busy_variant() {
@@ -92,8 +90,7 @@ pub fn run<'c>(
                 (Verdict::Fail(format!("it did not end within {patience:?}")), Vec::new())
             });
             let key = Key { case: case.name.to_owned(), backend, busy };
-            let too_old = options.old_kernel && verdict == Verdict::NotRun(Reason::OldKernel);
-            let difference = if too_old { None } else { expected.difference(&key, &verdict) };
+            let difference = expected.difference(&key, &verdict, kernel);
             runs.push(Run { key, verdict, notes, difference, took: started.elapsed() });
             runs.last().into_iter().for_each(&mut each);
             if hangs {

@@ -28,9 +28,6 @@ const MODULES: [&str; 4] = ["virtio_pci", "virtio_net", "igb", "veth"];
 /// The first kernel on which both virtio_net and igb send and receive without copies.
 const ZERO_COPY_SINCE: &str = "6.16";
 
-/// The first kernel that has all that the cases ask for.
-const COMPLETE_SINCE: &str = "6.18";
-
 /// Which kernel, as it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release(String);
@@ -135,11 +132,6 @@ impl Kernel {
 }
 
 impl Kernel {
-    /// Whether it lacks nothing that any case asks for.
-    pub fn is_current(&self) -> bool {
-        by_numbers(&self.version, COMPLETE_SINCE).is_ge()
-    }
-
     /// Whether the drivers of our guests' cards are known to do without copies on it: what is to be found, not
     /// what is relied upon.
     pub fn has_zero_copy(&self) -> bool {

@@ -38,10 +38,6 @@ struct Cli {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     ports: Vec<String>,
 
-    /// Let pass that the kernel is too old for a case, if it says or shows so
-    #[arg(long)]
-    old_kernel: bool,
-
     /// Print the names of the cases, and run nothing
     #[arg(short, long)]
     list: bool,
@@ -57,7 +53,7 @@ pub enum Output {
 
 /// Runs the command that was given.
 pub fn run() -> ExitCode {
-    let Cli { mut backend, case, output, packets, ports, old_kernel, list } = Cli::parse();
+    let Cli { mut backend, case, output, packets, ports, list } = Cli::parse();
     if let Some(stranger) = case.iter().find(|name| !CASES.iter().any(|case| case.name == **name)) {
         eprintln!("no case {stranger}; --list names them");
         return ExitCode::from(2);
@@ -101,7 +97,7 @@ pub fn run() -> ExitCode {
         Ok(program) => program,
         Err(error) => return failed(&error.to_string()),
     };
-    execute(&backend, &chosen, &Options { program, packets, ports, old_kernel }, output)
+    execute(&backend, &chosen, &Options { program, packets, ports }, output)
 }
 
 fn execute(backends: &[Backend], cases: &[&Case], options: &Options, output: Output) -> ExitCode {
