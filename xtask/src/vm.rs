@@ -12,10 +12,14 @@ mod qemu;
 mod report;
 mod table;
 
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Error, Result, bail, ensure};
 use clap::Args;
 
 use crate::debian::Home;
@@ -43,6 +47,10 @@ const SHORT: [&str; 14] = [
     "LINK_GONE",
 ];
 
+/// How many cases send as many packets as they are told to, and how slowly they may.
+const COUNTING: u32 = 3;
+const PACKETS_A_SECOND_MIN: u32 = 1000;
+
 #[derive(Debug, Args)]
 pub struct Options {
     /// Which kernels: a release such as 6.12, `newest`, or `all`; several with commas
@@ -61,6 +69,10 @@ pub struct Options {
     #[arg(long, conflicts_with = "case")]
     short: bool,
 
+    /// How many guests run at a time; without it, one for each processor
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
+
     /// How many packets the cases that count them send, instead of their own number
     #[arg(long, value_name = "N")]
     packets: Option<u32>,
@@ -70,18 +82,36 @@ pub struct Options {
     table: Option<PathBuf>,
 }
 
+/// A guest that is to be booted.
+#[derive(Debug)]
+struct Guest {
+    /// Which it is of all.
+    number: usize,
+    kernel: Kernel,
+    nic: Nic,
+    /// What the suite runs on in it.
+    backends: &'static [&'static str],
+}
+
 /// Boots a guest for each kernel and card that was asked for.
 pub fn run(options: &Options) -> Result<()> {
     let home = Home::at(&workspace::target().join("vm"))?;
     qemu::check()?;
     let programs = Programs::build()?;
-    let mut reports = Vec::new();
-    for release in options.releases()? {
-        for nic in options.nics() {
-            let kernel = Kernel::fetch(&release, nic.flavour(), &home)?;
-            reports.push(options.one(&programs, &kernel, nic, &home)?);
-        }
-    }
+    let releases = options.releases()?;
+    let (ready, guests) = channel();
+    let guests = Mutex::new(guests);
+    let mut reports = thread::scope(|scope| {
+        let fetching = scope.spawn(|| options.fetch(releases, &home, ready));
+        let workers: Vec<_> = (0..options.jobs())
+            .map(|_| scope.spawn(|| options.work(&guests, &programs, &home)))
+            .collect();
+        let reports = workers.into_iter().map(joined).collect::<Result<Vec<_>>>();
+        joined(fetching)?;
+        Ok::<_, Error>(reports?.into_iter().flatten().collect::<Vec<_>>())
+    })?;
+    reports.sort_by_key(|(number, _)| *number);
+    let reports: Vec<_> = reports.into_iter().map(|(_, report)| report).collect();
     if let Some(path) = &options.table {
         table::write(&reports, path)?;
     }
@@ -89,6 +119,11 @@ pub fn run(options: &Options) -> Result<()> {
     let wrong = reports.iter().filter(|report| !report.is_good()).count();
     ensure!(wrong == 0, "{wrong} of {} guests are not as they should be", reports.len());
     Ok(())
+}
+
+/// What a thread gave, or its panic as our own.
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 impl Options {
@@ -112,9 +147,50 @@ impl Options {
         if self.nic.is_empty() { vec![Nic::Virtio, Nic::Igb] } else { self.nic.clone() }
     }
 
+    /// How many guests run at a time.
+    fn jobs(&self) -> usize {
+        self.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get)
+    }
+
+    /// Fetches what guests boot, one after the other, while those before run.
+    fn fetch(&self, releases: Vec<Release>, home: &Home, ready: Sender<Guest>) -> Result<()> {
+        let mut number = 0;
+        for release in releases {
+            let mut run = Vec::new();
+            for nic in self.nics() {
+                let kernel = Kernel::fetch(&release, nic.flavour(), home)?;
+                let mut backends = nic.backends(&kernel);
+                if run.contains(&backends) {
+                    // Another guest of this kernel has it: this one only asks what is granted.
+                    backends = &[];
+                }
+                run.push(backends);
+                ready.send(Guest { number, kernel, nic, backends })?;
+                number += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Boots guests, one after the other, until there are no more.
+    fn work(
+        &self,
+        guests: &Mutex<Receiver<Guest>>,
+        programs: &Programs,
+        home: &Home,
+    ) -> Result<Vec<(usize, Report)>> {
+        let mut reports = Vec::new();
+        loop {
+            let next = guests.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(guest) = next else { return Ok(reports) };
+            reports.push((guest.number, self.one(&guest, programs, home)?));
+        }
+    }
+
     /// Boots one guest, and says how it went.
-    fn one(&self, programs: &Programs, kernel: &Kernel, nic: Nic, home: &Home) -> Result<Report> {
+    fn one(&self, guest: &Guest, programs: &Programs, home: &Home) -> Result<Report> {
         let started = Instant::now();
+        let Guest { kernel, nic, backends, .. } = guest;
         let name = format!("{}-{nic}", kernel.version);
         let directory = home.directory(&format!("guest-{name}"))?;
         eprintln!(
@@ -122,17 +198,22 @@ impl Options {
             kernel.version,
             directory.display()
         );
-        let plan = self.plan(kernel, nic);
+        let plan = self.plan(*nic, backends);
         let initramfs = guest::pack(programs, kernel, &plan, &directory)?;
-        let ended = qemu::boot(kernel, nic, &initramfs, &directory)?;
-        Report::of(kernel, nic, ended, started.elapsed(), plan.len())
+        let ended = qemu::boot(kernel, *nic, &initramfs, &directory, self.time_max_s())?;
+        Report::of(kernel, *nic, ended, started.elapsed(), plan.len())
+    }
+
+    /// How long a guest may take, in seconds: as much longer as the suite lets cases take that send so many packets.
+    fn time_max_s(&self) -> u32 {
+        let case = self.packets.map_or(0, |packets| packets / PACKETS_A_SECOND_MIN);
+        qemu::TIME_MAX_S + COUNTING.saturating_mul(case)
     }
 
     /// What the guest is to run.
-    fn plan(&self, kernel: &Kernel, nic: Nic) -> Vec<String> {
+    fn plan(&self, nic: Nic, backends: &[&str]) -> Vec<String> {
         const PORTS: &str = "--ports eth0,eth1";
         let mut plan = vec![format!("granted {PORTS} --backend {}", nic.backend())];
-        let backends = nic.backends(kernel);
         if !backends.is_empty() {
             let mut conformance =
                 format!("conformance {PORTS} --output json --backend {}", backends.join(","));

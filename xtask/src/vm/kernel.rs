@@ -132,6 +132,12 @@ impl Kernel {
 }
 
 impl Kernel {
+    /// The two numbers that its version begins with.
+    pub fn release(&self) -> &str {
+        let second = self.version.match_indices('.').nth(1);
+        second.map_or(&*self.version, |(at, _)| &self.version[..at])
+    }
+
     /// Whether the drivers of our guests' cards are known to do without copies on it: what is to be found, not
     /// what is relied upon.
     pub fn has_zero_copy(&self) -> bool {

@@ -25,8 +25,9 @@ On Debian 12, whose own is too old, as root:
     apt-get update
     apt-get install --no-install-recommends --target-release bookworm-backports qemu-system-x86";
 
-/// How long a guest may take, in seconds. It is ended then, also if we have been.
-const TIME_MAX_S: u32 = 20 * 60;
+/// How long a guest may take, in seconds, unless it is to send more packets than usual. It is ended then, also if we
+/// have been.
+pub const TIME_MAX_S: u32 = 20 * 60;
 
 /// What a guest's programs write into.
 const REPORT: &str = "report.json";
@@ -74,21 +75,29 @@ pub fn check() -> Result<()> {
 }
 
 /// Boots a guest, passes its console on, and waits for its end.
-pub fn boot(kernel: &Kernel, nic: Nic, initramfs: &Path, into: &Path) -> Result<Ended> {
+pub fn boot(
+    kernel: &Kernel,
+    nic: Nic,
+    initramfs: &Path,
+    into: &Path,
+    time_max_s: u32,
+) -> Result<Ended> {
     let report = into.join(REPORT);
     let mut log = File::create(into.join("console.log"))?;
-    let mut qemu = command(kernel, nic, initramfs, into);
+    let mut qemu = command(kernel, nic, initramfs, into, time_max_s);
     let mut child =
         qemu.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cannot run `timeout`")?;
     let console = child.stdout.take().context("QEMU has no output")?;
     let mut trouble = Vec::new();
+    // Other guests speak, too.
+    let release = kernel.release();
     let mut console = BufReader::new(console);
     let mut line = Vec::new();
     while console.read_until(b'\n', &mut line)? > 0 {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
         writeln!(log, "{text}")?;
-        println!("{nic}: {text}");
+        println!("{release} {nic}: {text}");
         if is_trouble(text) {
             trouble.push(text.to_owned());
         }
@@ -102,10 +111,10 @@ pub fn boot(kernel: &Kernel, nic: Nic, initramfs: &Path, into: &Path) -> Result<
     Ok(Ended { report, trouble, hung })
 }
 
-fn command(kernel: &Kernel, nic: Nic, initramfs: &Path, into: &Path) -> Command {
+fn command(kernel: &Kernel, nic: Nic, initramfs: &Path, into: &Path, time_max_s: u32) -> Command {
     let mut qemu = Command::new("timeout");
     // In the foreground it is ended with us by a key, too.
-    qemu.args(["--foreground", "--signal=KILL"]).arg(TIME_MAX_S.to_string()).arg(QEMU);
+    qemu.args(["--foreground", "--signal=KILL"]).arg(time_max_s.to_string()).arg(QEMU);
     qemu.args(["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max"]);
     qemu.args(["-smp", "2", "-m", "512"]);
     qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
