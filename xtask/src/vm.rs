@@ -30,7 +30,7 @@ use nic::Nic;
 use report::Report;
 
 /// What moves packets, waits for them, ends in the middle, or loses its link.
-const SHORT: [&str; 14] = [
+const SHORT: [&str; 15] = [
     "SEND_RECEIVE",
     "BIDIRECTIONAL",
     "TEARDOWN",
@@ -44,6 +44,7 @@ const SHORT: [&str; 14] = [
     "WAKEUP",
     "PROGRAM_BUSY_KILLED",
     "LINK_DOWN",
+    "LINK_RESET",
     "LINK_GONE",
 ];
 

@@ -7,8 +7,10 @@ use toml::{Table, Value};
 use crate::backend::Backend;
 use crate::verdict::{Reason, Verdict};
 
-/// What a table says besides: the first kernel that has what the case needs.
+/// What a table says besides: the first kernel that has what the case needs, and, by backend, the first that does
+/// not stop for good in it.
 const SINCE: &str = "since";
+const HANGS_BEFORE: &str = "hangs-before";
 
 /// The committed list.
 pub const COMMITTED: &str = include_str!("../expected.toml");
@@ -48,6 +50,8 @@ pub struct Expected {
     verdicts: BTreeMap<Key, Verdict>,
     /// The first kernels that have what cases need.
     since: BTreeMap<String, Kernel>,
+    /// The first kernels that do not stop for good in a run.
+    hangs_before: BTreeMap<Key, Kernel>,
     /// The first that has what every case needs that busy polls.
     busy_since: Option<Kernel>,
 }
@@ -55,29 +59,35 @@ pub struct Expected {
 impl Expected {
     /// Reads a list: a table for each case, with one line for each backend, and those with busy polling under
     /// `busy`. `since` says which kernel is the first that a case runs on; in `busy` before all tables, which is the
-    /// first for those that busy poll.
+    /// first for those that busy poll. `hangs-before` says of a backend which kernel is the first that does not hang.
     ///
     /// # Errors
     /// Says which line is wrong: it is no TOML, has a backend or a reason that there is not, or a verdict
-    /// other than `pass` and `not-run: reason`; `old-kernel` is what `since` is for.
+    /// other than `pass` and `not-run: reason`, where what goes by the kernel is no reason.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut cases: Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
-        let busy_since = subtable(&mut cases, "busy")?.get(SINCE).map(parse_since).transpose()?;
+        let busy_since = subtable(&mut cases, "busy")?.get(SINCE).map(parse_kernel).transpose()?;
         let mut expected = Self { busy_since, ..Self::default() };
         for (case, lines) in cases {
             let Value::Table(mut lines) = lines else { return Err(format!("{case} is no table")) };
             let busy = subtable(&mut lines, "busy").map_err(|why| format!("{case}.{why}"))?;
             if let Some(since) = lines.remove(SINCE) {
-                let since = parse_since(&since).map_err(|why| format!("{case}: {why}"))?;
+                let since = parse_kernel(&since).map_err(|why| format!("{case}: {why}"))?;
                 expected.since.insert(case.clone(), since);
             }
-            for (busy, lines) in [(false, lines), (true, busy)] {
+            for (busy, mut lines) in [(false, lines), (true, busy)] {
+                let key = |backend: &str| {
+                    Ok::<_, String>(Key { case: case.clone(), backend: backend.parse()?, busy })
+                };
+                for (backend, kernel) in subtable(&mut lines, HANGS_BEFORE)? {
+                    let kernel = parse_kernel(&kernel).map_err(|why| format!("{case}: {why}"))?;
+                    expected.hangs_before.insert(key(&backend)?, kernel);
+                }
                 for (backend, verdict) in lines {
                     let at = |why: String| format!("{case}, {backend}: {why}");
                     let verdict = verdict.as_str().ok_or_else(|| at("no string".to_owned()))?;
                     let verdict = parse_verdict(verdict).map_err(at)?;
-                    let key = Key { case: case.clone(), backend: backend.parse()?, busy };
-                    expected.verdicts.insert(key, verdict);
+                    expected.verdicts.insert(key(&backend)?, verdict);
                 }
             }
         }
@@ -102,6 +112,13 @@ impl Expected {
         Some(format!("expected {expected}, found {found}"))
     }
 
+    /// Whether a kernel stops for good in a run, which is left out then.
+    #[must_use]
+    pub fn hangs(&self, key: &Key, kernel: Option<Kernel>) -> bool {
+        let first = self.hangs_before.get(key);
+        first.is_some_and(|first| kernel.is_some_and(|kernel| kernel < *first))
+    }
+
     /// Whether a kernel is older than what the case needs.
     fn is_old_for(&self, key: &Key, kernel: Option<Kernel>) -> bool {
         let busy_since = if key.busy { self.busy_since } else { None };
@@ -111,7 +128,7 @@ impl Expected {
 
     /// What is expected of cases that there are not: of none that `exists` knows.
     pub fn strangers(&self, exists: impl Fn(&Key) -> bool) -> impl Iterator<Item = &Key> {
-        self.verdicts.keys().filter(move |key| !exists(key))
+        self.verdicts.keys().chain(self.hangs_before.keys()).filter(move |key| !exists(key))
     }
 }
 
@@ -124,7 +141,7 @@ fn subtable(table: &mut Table, name: &str) -> Result<Table, String> {
     }
 }
 
-fn parse_since(value: &Value) -> Result<Kernel, String> {
+fn parse_kernel(value: &Value) -> Result<Kernel, String> {
     let kernel = value.as_str().and_then(Kernel::parse);
     kernel.ok_or_else(|| format!("{value:?} is no kernel's version, as \"6.12\" is"))
 }
@@ -133,7 +150,8 @@ fn parse_verdict(text: &str) -> Result<Verdict, String> {
     match text.split_once(": ") {
         None if text == "pass" => Ok(Verdict::Pass),
         Some(("not-run", reason)) => match reason.parse()? {
-            Reason::OldKernel => Err("say `since` which kernel it runs".to_owned()),
+            Reason::OldKernel => Err(format!("say `{SINCE}` which kernel it runs")),
+            Reason::KernelHangs => Err(format!("say which kernel it `{HANGS_BEFORE}`")),
             reason => Ok(Verdict::NotRun(reason)),
         },
         _ => Err(format!("{text:?} is neither `pass` nor `not-run: reason`")),
@@ -231,6 +249,18 @@ mod tests {
     }
 
     #[test]
+    fn a_kernel_hangs_before_the_one_that_is_named_and_on_that_backend_alone() {
+        let text = "[ONE]\nhangs-before.qemu-virtio = \"6.18\"\nqemu-virtio = \"pass\"";
+        let list = Expected::parse(text).unwrap();
+        let hangs = |backend, release| list.hangs(&key(backend, false), Kernel::parse(release));
+        assert!(hangs(Backend::QemuVirtio, "6.17.13+deb13-cloud-amd64"));
+        assert!(!hangs(Backend::QemuVirtio, "6.18.15"));
+        assert!(!hangs(Backend::QemuIgb, "6.17.13"));
+        assert!(!hangs(Backend::QemuVirtio, "unknown"));
+        assert!(!list.hangs(&key(Backend::QemuVirtio, true), Kernel::parse("6.17")), "apart");
+    }
+
+    #[test]
     fn what_is_expected_of_no_case_is_found() {
         let list = Expected::parse(LIST).unwrap();
         assert_eq!(list.strangers(|_| true).count(), 0);
@@ -252,6 +282,8 @@ mod tests {
             ("[ONE]\nveth-native = \"not-run: old-kernel\"", "since"),
             ("[ONE]\nsince = \"recently\"", "recently"),
             ("busy.since = 6", "6"),
+            ("[ONE]\nveth-native = \"not-run: kernel-hangs\"", "hangs-before"),
+            ("[ONE]\nhangs-before.moon = \"6.18\"", "moon"),
         ] {
             let error = Expected::parse(text).unwrap_err();
             assert!(error.contains(named), "{text:?}: {error}");

@@ -25,6 +25,8 @@ pub enum Reason {
     KernelOnly,
     /// The kernel is too old for it, which it has said or shown.
     OldKernel,
+    /// The kernel, or a driver of its, stops for good in it, and a later one does not.
+    KernelHangs,
 }
 
 impl Reason {
@@ -39,6 +41,7 @@ impl Reason {
         Self::SimulatorOnly,
         Self::KernelOnly,
         Self::OldKernel,
+        Self::KernelHangs,
     ];
 
     /// As `expected.toml` names it.
@@ -54,6 +57,7 @@ impl Reason {
             Self::SimulatorOnly => "simulator-only",
             Self::KernelOnly => "kernel-only",
             Self::OldKernel => "old-kernel",
+            Self::KernelHangs => "kernel-hangs",
         }
     }
 }

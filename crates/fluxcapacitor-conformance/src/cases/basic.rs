@@ -4,6 +4,7 @@ use fluxcapacitor::FluxBuilder;
 use fluxcapacitor::raw::{Interest, Waited};
 use fluxcapacitor::umem::XDP_PACKET_HEADROOM;
 
+use crate::backend::Backend;
 use crate::bench::Bench;
 use crate::fixture::Side::{A, B};
 use crate::traffic::SOON;
@@ -72,9 +73,11 @@ pub(super) fn headroom(bench: &Bench<'_>) -> Outcome {
     bench.cross((A, &mut sender), &mut receiver, &bench.packets(A, 0..PACKETS / 2))
 }
 
-/// Ten times from nothing to traffic and back to nothing.
+/// Some times from nothing to traffic and back to nothing.
 pub(super) fn teardown(bench: &Bench<'_>) -> Outcome {
-    for round in 0..10 {
+    // igb takes its link down for each, and five seconds a time.
+    let rounds = if bench.backend() == Backend::QemuIgb { 3 } else { 10 };
+    for round in 0..rounds {
         let mut receiver = bench.open(B, |builder| builder)?;
         let mut sender = bench.open(A, |builder| builder)?;
         let numbers = round * 100..(round + 1) * 100;

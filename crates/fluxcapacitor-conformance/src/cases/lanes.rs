@@ -42,8 +42,8 @@ pub(super) fn lanes(bench: &Bench<'_>) -> Outcome {
 /// The same on one queue, the only one that packets come to on some ports.
 pub(super) fn one_queue(bench: &Bench<'_>) -> Outcome {
     if bench.fixture().without_frame() == Fate::Lost {
-        // igb looks at the fill ring when it is bound. With hardly a frame there, since most are retired by then, it
-        // receives nothing, and never asks to be woken.
+        // Taken over, igb's ring has the lengths of the last owner's packets in it, and with hardly a frame to fill it,
+        // since most are retired by then, the driver goes by those (`starvation::rounds`): it stops after a few.
         return Err(Stop::NotRun(Reason::Driver));
     }
     let queue = bench.fixture().arrives_at(0);

@@ -7,12 +7,13 @@ use fluxcapacitor::ring::PushError;
 use fluxcapacitor::system::Batch;
 use fluxcapacitor::{FluxRx, FluxTx, Packet};
 
+use super::starvation;
 use super::wakeup::are_few;
 use crate::bench::Bench;
 use crate::fixture::Fate;
 use crate::fixture::Side::{A, B};
 use crate::traffic::{SOON, WINDOW};
-use crate::verdict::{Outcome, Reason, Stop};
+use crate::verdict::Outcome;
 
 /// How many packets one call sends in copy mode where that cannot be chosen (`MAX_PER_SOCKET_BUDGET`).
 const BUDGET: u32 = 32;
@@ -160,13 +161,9 @@ fn dropped(bench: &Bench<'_>, rx: &FluxRx) -> Outcome<u64> {
 pub(super) fn starve_and_recover(bench: &Bench<'_>) -> Outcome {
     const FRAMES: u32 = 64;
     let fate = bench.fixture().without_frame();
-    if fate == Fate::Lost {
-        // What such a driver does then, STARVE_AND_RECOVER shows.
-        return Err(Stop::NotRun(Reason::Driver));
-    }
     let (mut rx, _tx) = bench.halves(B, |builder| builder.frames(FRAMES))?;
     let mut sender = bench.open(A, |builder| builder)?;
-    for round in 0..4 {
+    for round in 0..starvation::rounds(fate) {
         let (mut held, mut sent): (Vec<Packet>, _) = (Vec::new(), 0);
         let before = dropped(bench, &rx)?;
         bench.until("every frame in hand", || {

@@ -2,7 +2,6 @@
 
 use std::mem;
 
-use fluxcapacitor::FluxRaw;
 use fluxcapacitor::ring::PushError;
 use fluxcapacitor::umem::{Frame, Segment};
 
@@ -10,7 +9,17 @@ use crate::bench::Bench;
 use crate::fixture::Fate;
 use crate::fixture::Side::{A, B};
 use crate::traffic::{QUIET, WINDOW};
-use crate::verdict::{Outcome, Reason, Stop};
+use crate::verdict::Outcome;
+
+/// How often a port can be starved.
+///
+/// igb reads on behind its last frame where it was given fewer than it asked for: `igb_alloc_rx_buffers_zc` leaves an
+/// old length in the next descriptor, and `igb_clean_rx_irq_zc` goes by that alone. It shows packets in frames that
+/// it does not have then, none of which is let in, and stops. Its ring is new with each program, and has no
+/// old lengths before its 256 descriptors are used up: that is one round.
+pub(super) fn rounds(fate: Fate) -> u32 {
+    if fate == Fate::Lost { 1 } else { 4 }
+}
 
 /// The application holds every frame: traffic is dropped and counted, or comes late, and flows again as soon as
 /// frames are posted.
@@ -19,7 +28,7 @@ pub(super) fn starve_and_recover(bench: &Bench<'_>) -> Outcome {
     let mut receiver = bench.open(B, |builder| builder.frames(FRAMES))?;
     let mut sender = bench.open(A, |builder| builder)?;
     let (mut dropped, fate) = (0, bench.fixture().without_frame());
-    for round in 0..4 {
+    for round in 0..rounds(fate) {
         let mut packets: Vec<Segment> = Vec::new();
         let mut idle: Vec<Frame> = Vec::new();
         let mut number = 0;
@@ -46,7 +55,6 @@ pub(super) fn starve_and_recover(bench: &Bench<'_>) -> Outcome {
         assert_eq!(bench.dropped(B, &receiver)?, dropped, "round {round}");
         if fate == Fate::Lost {
             bench.fixture().settle(QUIET);
-            out_of_nothing(bench, &mut receiver)?;
         }
         assert_eq!(receiver.rx.occupancy(), 0, "out of nothing");
         for (packet, number) in packets.iter().zip(0..) {
@@ -67,20 +75,6 @@ pub(super) fn starve_and_recover(bench: &Bench<'_>) -> Outcome {
             bench.cross((A, &mut sender), &mut receiver, few)?;
         }
         assert_eq!(bench.dropped(B, &receiver)?, dropped, "round {round}: flows again");
-    }
-    Ok(())
-}
-
-/// Whether a driver shows packets in frames that it does not have; not one of them is let in.
-fn out_of_nothing(bench: &Bench<'_>, receiver: &mut FluxRaw) -> Outcome {
-    let shown = receiver.rx.occupancy();
-    let let_in = receiver.rx.receive(shown)?.count();
-    assert_eq!(let_in, 0, "a frame with two owners");
-    if shown > 0 {
-        // More may have come meanwhile.
-        assert!(receiver.rx.rejected() >= u64::from(shown));
-        bench.note(format!("{shown} packets in frames that nobody had posted, and none let in"));
-        return Err(Stop::NotRun(Reason::Driver));
     }
     Ok(())
 }

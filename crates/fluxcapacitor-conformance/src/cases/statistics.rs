@@ -52,12 +52,17 @@ pub(super) fn tx_invalid(bench: &Bench<'_>) -> Outcome {
             let descriptor = fluxcapacitor::ring::Descriptor { addr, len: 60, options: 0 };
             assert!(sender.tx.forge(descriptor), "no room");
         }
-        bench.until("taken", || {
+        if sender.granted().zero_copy {
+            // Before 6.18 it does not show that it has taken what is invalid before it has taken what is not.
             sender.flush()?;
-            Ok(sender.tx.occupancy() == 0)
-        })?;
-        assert_eq!(sender.statistics()?.tx_invalid_descs, batch * 100);
+        } else {
+            bench.until("taken", || {
+                sender.flush()?;
+                Ok(sender.tx.occupancy() == 0)
+            })?;
+        }
         bench.cross((A, &mut sender), &mut receiver, &bench.packets(A, 0..64))?;
+        assert_eq!(sender.statistics()?.tx_invalid_descs, batch * 100);
     }
     let _said = bench.doors_are_open();
     Ok(())
