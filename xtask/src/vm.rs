@@ -88,6 +88,8 @@ pub struct Options {
 struct Guest {
     /// Which it is of all.
     number: usize,
+    /// No other's.
+    name: String,
     kernel: Kernel,
     nic: Nic,
     /// What the suite runs on in it.
@@ -155,19 +157,30 @@ impl Options {
 
     /// Fetches what guests boot, one after the other, while those before run.
     fn fetch(&self, releases: Vec<Release>, home: &Home, ready: Sender<Guest>) -> Result<()> {
-        let mut number = 0;
+        let mut names = Vec::new();
         for release in releases {
             let mut run = Vec::new();
             for nic in self.nics() {
                 let kernel = Kernel::fetch(&release, nic.flavour(), home)?;
+                let name = format!("{}-{nic}", kernel.version);
+                if names.contains(&name) {
+                    // The newest may be one that was named, too.
+                    continue;
+                }
                 let mut backends = nic.backends(&kernel);
                 if run.contains(&backends) {
                     // Another guest of this kernel has it: this one only asks what is granted.
                     backends = &[];
                 }
                 run.push(backends);
-                ready.send(Guest { number, kernel, nic, backends })?;
-                number += 1;
+                ready.send(Guest {
+                    number: names.len(),
+                    name: name.clone(),
+                    kernel,
+                    nic,
+                    backends,
+                })?;
+                names.push(name);
             }
         }
         Ok(())
@@ -191,8 +204,7 @@ impl Options {
     /// Boots one guest, and says how it went.
     fn one(&self, guest: &Guest, programs: &Programs, home: &Home) -> Result<Report> {
         let started = Instant::now();
-        let Guest { kernel, nic, backends, .. } = guest;
-        let name = format!("{}-{nic}", kernel.version);
+        let Guest { name, kernel, nic, backends, .. } = guest;
         let directory = home.directory(&format!("guest-{name}"))?;
         eprintln!(
             "xtask: booting {} with {nic}; its console is kept in {}",
