@@ -30,7 +30,7 @@ use nic::Nic;
 use report::Report;
 
 /// What moves packets, waits for them, ends in the middle, or loses its link.
-const SHORT: [&str; 15] = [
+const SHORT: [&str; 16] = [
     "SEND_RECEIVE",
     "BIDIRECTIONAL",
     "TEARDOWN",
@@ -46,6 +46,7 @@ const SHORT: [&str; 15] = [
     "LINK_DOWN",
     "LINK_RESET",
     "LINK_GONE",
+    "NAPI_DEFERRAL",
 ];
 
 /// How many cases send as many packets as they are told to, and how slowly they may.

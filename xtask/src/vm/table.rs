@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Deserialize;
 
 use super::report::Report;
-use crate::workspace;
+use crate::document::{Marks, today};
 
 /// Between these two lines of the document stands the table.
-const BEGIN: &str = "<!-- Written by `cargo xtask vm --table`. -->";
-const END: &str = "<!-- The end of it. -->";
+const MARKS: Marks = Marks {
+    begin: "<!-- Written by `cargo xtask vm --table`. -->",
+    end: "<!-- The end of it. -->",
+};
 
 /// One answer, as the program `granted` says it.
 #[derive(Debug, Default, Deserialize)]
@@ -39,16 +39,7 @@ impl Notes {
 
 /// Puts a table of what each guest's driver granted into a document, in the place of the one that is there.
 pub fn write(reports: &[Report], path: &Path) -> Result<()> {
-    let document = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let place = document.split_once(BEGIN).and_then(|(before, rest)| {
-        let (_old, after) = rest.split_once(END)?;
-        Some((before, after))
-    });
-    let (before, after) =
-        place.with_context(|| format!("{} has no lines {BEGIN} and {END}", path.display()))?;
-    let date = workspace::read(Command::new("date").args(["-u", "+%F"]))?;
-    let table = table(reports, date.trim());
-    Ok(fs::write(path, format!("{before}{BEGIN}\n\n{table}\n{END}{after}"))?)
+    MARKS.write(path, &table(reports, &today()?))
 }
 
 fn table(reports: &[Report], date: &str) -> String {

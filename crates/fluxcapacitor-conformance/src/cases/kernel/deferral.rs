@@ -1,6 +1,6 @@
 //! Hard IRQs that stay off while a program polls.
 
-use std::fs;
+use std::{fs, io};
 
 use fluxcapacitor::builder::{BusyPoll, NapiDeferral};
 use fluxcapacitor::granted::NapiDeferralGrant;
@@ -13,7 +13,7 @@ use fluxcapacitor_testbed::End;
 
 use crate::bench::Bench;
 use crate::fixture::Side::{A, B};
-use crate::verdict::{Outcome, Stop};
+use crate::verdict::{Outcome, Reason, Stop};
 use crate::victim::{Role, Signal, Victim};
 
 /// What is asked for, as a netlink message has it.
@@ -130,7 +130,12 @@ fn deferring(builder: FluxBuilder) -> FluxBuilder {
 
 /// Of all NAPI instances of an interface. Their ids change when the driver restarts them.
 fn settings(end: &End) -> Outcome<Vec<NapiSettings>> {
-    let instances = end.namespace().run(|| napi_instances(end.index()))??;
+    let instances = match end.namespace().run(|| napi_instances(end.index()))? {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            return Err(Stop::NotRun(Reason::OldKernel));
+        }
+        instances => instances?,
+    };
     Ok(instances.iter().filter_map(|napi| napi.settings).collect())
 }
 
