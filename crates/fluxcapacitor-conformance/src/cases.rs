@@ -136,7 +136,7 @@ pub const CASES: &[Case] = &[
     ports("PROGRAM_BUSY_KILLED", kernel::killed),
     ports("NAPI_DEFERRAL", kernel::deferral),
     ports("LINK_DOWN", link::down),
-    ports("LINK_RESET", link::reset),
+    ports("LINK_RESET", kernel::reset),
     ports("LINK_GONE", link::gone),
     ports("LINK_GONE_NAMESPACE", kernel::namespace_gone),
     not_run("RULES", Reason::NeedsRules),

@@ -234,6 +234,7 @@ pub struct Shape {
 ///
 /// # Errors
 /// [`Stop::Failed`](crate::verdict::Stop::Failed) if the machine does not let us, or this build lacks the backend.
+#[cfg_attr(not(target_os = "linux"), allow(unused_variables, reason = "of what only Linux has"))]
 pub fn make(backend: Backend, shape: Shape, options: &Options) -> Outcome<Box<dyn Fixture>> {
     match backend {
         Backend::Simulator | Backend::SimulatorZeroCopy => {

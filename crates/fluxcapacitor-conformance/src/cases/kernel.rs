@@ -4,7 +4,9 @@ mod busy;
 mod deferral;
 mod link;
 mod netlink;
+mod reset;
 
 pub(super) use busy::{killed, program, queue};
 pub(super) use deferral::deferral;
 pub(super) use link::namespace_gone;
+pub(super) use reset::reset;

@@ -23,6 +23,10 @@ pub(super) fn queue(_: &Bench<'_>) -> Outcome {
     not_here()
 }
 
+pub(super) fn reset(_: &Bench<'_>) -> Outcome {
+    not_here()
+}
+
 pub(super) fn namespace_gone(_: &Bench<'_>) -> Outcome {
     not_here()
 }
