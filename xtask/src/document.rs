@@ -25,7 +25,7 @@ impl Marks {
     }
 
     /// The document with this between them.
-    fn put(&self, document: &str, text: &str) -> Result<String> {
+    pub fn put(&self, document: &str, text: &str) -> Result<String> {
         let Self { begin, end } = self;
         let lacking = || format!("it has no {begin} with {end} behind it");
         let (before, rest) = document.split_once(begin).with_context(lacking)?;

@@ -29,11 +29,10 @@ pub fn run(options: &Options) -> Result<()> {
     let growth = bench(&["--features", "simulator", "--bench", "growth"])?;
     let workers = bench(&["--bench", "workers"])?;
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    // Each begins with the number of processors.
-    let (processors, growth) = growth.split_once('\n').context("the bench says nothing")?;
-    let (_same, workers) = workers.split_once('\n').context("the bench says nothing")?;
+    // Each says on its first line what it was run on, and how often.
+    let (conditions, growth) = growth.split_once('\n').context("the bench says nothing")?;
     let text = format!(
-        "Measured on {}: Linux {}, {processors}; medians of 5 rounds, 7 of workers.\n\n```text\n{}\n\n{}\n```\n\n{}",
+        "Measured on {}: Linux {}, {conditions}.\n\n```text\n{}\n\n{}\n```\n\n{}",
         today()?,
         kernel.trim(),
         growth.trim(),

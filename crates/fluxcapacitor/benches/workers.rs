@@ -221,7 +221,7 @@ mod veth {
 
 fn run() -> Result {
     let processors = thread::available_parallelism()?.get();
-    println!("{processors} processors");
+    println!("{processors} processors, medians of {TIMES}");
     if std::env::args().any(|argument| argument == "veth") {
         #[cfg(target_os = "linux")]
         return compare("engines on veth", processors, veth::count);

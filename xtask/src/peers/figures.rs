@@ -26,7 +26,7 @@ pub struct Row {
     contestant: String,
     pub mpps: Option<Spread>,
     pub latency_us: Option<Latency>,
-    pub cpu_ns_per_packet: Spread,
+    pub cpu_ns_per_packet: Option<Spread>,
     counts_agree: bool,
     pub noise: Vec<String>,
 }

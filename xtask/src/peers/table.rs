@@ -51,7 +51,7 @@ pub fn text(figures: &Figures, contestants: &[Contestant]) -> Result<String> {
         text += &format!("| {name} |");
         for scenario in ["rxdrop", "l2fwd"] {
             let row = figures.row(name, scenario, "poll");
-            let found = row.map(|row| cell(row.cpu_ns_per_packet, row));
+            let found = row.and_then(|row| Some(cell(row.cpu_ns_per_packet?, row)));
             text += &format!(" {} |", found.unwrap_or_else(none));
         }
         text += "\n";

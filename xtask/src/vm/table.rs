@@ -119,6 +119,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_document_has_the_marks() {
+        let document = crate::workspace::root().join("docs/drivers.md");
+        MARKS.put(&std::fs::read_to_string(document).unwrap(), "").unwrap();
+    }
+
+    #[test]
     fn every_note_is_named_by_a_cell_and_every_refusal_has_one() {
         let grant = |asked: &str, refused: Option<&str>| Grant {
             asked: asked.to_owned(),

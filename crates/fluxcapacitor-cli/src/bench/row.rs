@@ -29,8 +29,9 @@ pub struct Row {
     pub lost: f64,
     /// None if the contestant does not tell.
     pub kicks_per_packet: Option<f64>,
-    /// Nanoseconds of a processor that a packet took the contestant, its system calls included.
-    pub cpu_ns_per_packet: Spread,
+    /// Nanoseconds of a processor that a packet took the contestant, its system calls included. None if no packet
+    /// moved, or the kernel does not say.
+    pub cpu_ns_per_packet: Option<Spread>,
     pub counts_agree: bool,
     /// How they differ, in the first round in which they do.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +85,7 @@ impl Row {
             latency_us,
             lost: median(&|trial| Some(trial.lost)).unwrap_or(0.0),
             kicks_per_packet: median(&|trial| trial.kicks_per_packet),
-            cpu_ns_per_packet: Spread::of(trials.iter().map(|trial| trial.cpu_ns).collect())?,
+            cpu_ns_per_packet: Spread::of(trials.iter().filter_map(|trial| trial.cpu_ns).collect()),
             counts_agree: difference.is_none(),
             difference,
             noise: noise(&main, trials, shortest),
@@ -154,7 +155,7 @@ mod tests {
             lost: 0.0,
             kicks_per_packet: None,
             difference: None,
-            cpu_ns: 0.0,
+            cpu_ns: None,
             waited: 0.0,
             round_trip: Some(Duration::from_nanos(100)),
             granted: None,

@@ -111,13 +111,18 @@ fn line(to: &mut impl Write, row: &Row, first: &Row) -> io::Result<()> {
         }
     } else {
         write!(to, " {:>12.1}", row.lost * 100.0)?;
-        match row.kicks_per_packet {
-            Some(kicks) => write!(to, " {kicks:>12.4}")?,
-            None => write!(to, " {:>12}", "-")?,
-        }
-        write!(to, " {:>12.1}", row.cpu_ns_per_packet.median)?;
+        optional(to, row.kicks_per_packet, 4)?;
+        optional(to, row.cpu_ns_per_packet.map(|spread| spread.median), 1)?;
     }
     writeln!(to)
+}
+
+/// A figure that not everybody tells.
+fn optional(to: &mut impl Write, figure: Option<f64>, decimals: usize) -> io::Result<()> {
+    match figure {
+        Some(figure) => write!(to, " {figure:>12.decimals$}"),
+        None => write!(to, " {:>12}", "-"),
+    }
 }
 
 fn remarks(to: &mut impl Write, row: &Row) -> io::Result<()> {

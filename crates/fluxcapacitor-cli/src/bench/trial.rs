@@ -47,8 +47,9 @@ pub struct Trial {
     pub kicks_per_packet: Option<f64>,
     /// How its counts and the interface's differ.
     pub difference: Option<String>,
-    /// Nanoseconds of a processor that each packet took the contestant, its system calls included.
-    pub cpu_ns: f64,
+    /// Nanoseconds of a processor that each packet took the contestant, its system calls included; none if no packet
+    /// moved, or the kernel does not say.
+    pub cpu_ns: Option<f64>,
     /// Share of its time for which it waited for a processor.
     pub waited: f64,
     pub round_trip: Option<Duration>,
@@ -152,7 +153,7 @@ pub fn run(
         lost: share(flowed.rx_dropped, flowed.rx),
         kicks_per_packet: ended.kicks.map(|kicks| share(kicks, ended.rx.max(ended.tx))),
         difference: difference(&ended, &counted, case.scenario, interface.is_some()),
-        cpu_ns: share(schedule.ran().as_nanos() as u64, moved),
+        cpu_ns: each(schedule.ran(), moved),
         waited: schedule.waited(),
         round_trip: before_run.max(after_run),
         granted,
@@ -196,6 +197,11 @@ fn share(part: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { part as f64 / of as f64 }
 }
 
+/// Nanoseconds for each of the packets; none where one of both was not seen.
+fn each(time: Duration, packets: u64) -> Option<f64> {
+    (packets > 0 && !time.is_zero()).then(|| time.as_nanos() as f64 / packets as f64)
+}
+
 /// How a contestant's counts and the interface's differ, if they do.
 ///
 /// Ours are exact: each packet that came as far as the XDP program was received or lost by the socket, and each that was
@@ -234,6 +240,12 @@ mod tests {
 
     fn ended(rx: u64, tx: u64, lost: Option<u64>) -> Ended {
         Ended { rx, tx, lost, kicks: None }
+    }
+
+    #[test]
+    fn time_is_told_for_packets_that_moved_and_for_no_others() {
+        assert_eq!(each(Duration::from_micros(3), 12), Some(250.0));
+        assert_eq!((each(Duration::from_micros(3), 0), each(Duration::ZERO, 12)), (None, None));
     }
 
     #[test]

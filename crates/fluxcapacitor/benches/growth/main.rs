@@ -48,7 +48,7 @@ fn curve<P: Copy>(
 }
 
 fn run() -> Result {
-    println!("{} processors", std::thread::available_parallelism()?);
+    println!("{} processors, medians of {TIMES}", std::thread::available_parallelism()?);
     heap::batches()?;
     heap::memory()?;
     threads::crossed()?;
