@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fluxcapacitor_core::Error;
-use fluxcapacitor_core::ring::{Descriptor, Exchange, LaneRings, PeerRings, RingSizes};
+use fluxcapacitor_core::ring::{Descriptor, Exchange, LaneRings, Lent, PeerRings, RingSizes};
 use fluxcapacitor_core::umem::{FramePool, Layout, PageSize, Segment, UmemRegion};
 
 const SIZES: RingSizes = RingSizes { fill: 128, rx: 16, tx: 16, completion: 16 };
@@ -183,6 +183,58 @@ fn a_panic_leaves_each_packet_somewhere() {
     assert_eq!(rest, (63..70).collect::<Vec<_>>());
     lab.lane.fill.publish();
     lab.nothing_is_lost();
+}
+
+/// Asked for all at once, packets are lent as one after the other, wherever the batch ends.
+#[test]
+fn for_each_ends_where_a_loop_ends() {
+    for bad in 0..9 {
+        let by_loop = ends_at(bad, |exchange, decide| {
+            for lent in exchange.lend() {
+                decide(lent);
+            }
+        });
+        let at_once = ends_at(bad, |exchange, decide| exchange.lend().for_each(decide));
+        assert_eq!(at_once, by_loop);
+        assert_eq!(at_once, ((60..60 + bad).collect(), 9 - bad as usize, 1));
+    }
+}
+
+/// A batch of which one packet cannot be true: the lengths of those that were lent, how many stayed in the ring, and how
+/// many were rejected.
+fn ends_at(
+    bad: u32,
+    walk: impl FnOnce(&Exchange<'_>, &mut dyn FnMut(Lent<'_>)),
+) -> (Vec<u32>, usize, u64) {
+    let mut lab = Lab::new();
+    lab.receive((60..70).map(|len| if len == 60 + bad { 4096 } else { len }));
+    let mut lens = Vec::new();
+    lab.exchange(|exchange| walk(exchange, &mut |lent| lens.push(lent.len())));
+    assert_eq!(lab.lane.fill.unpublished(), bad);
+    let (left, rejected) = (lab.lane.rx.occupancy() as usize, lab.lane.rx.rejected());
+    assert_eq!(lab.exchange(|exchange| exchange.lend().count()), left, "{rejected} rejected");
+    (lens, left, rejected)
+}
+
+#[test]
+fn a_panic_at_any_packet_of_for_each_leaves_the_rest_in_the_ring() {
+    for bad in 0..9 {
+        let mut lab = Lab::new();
+        lab.receive(60..70);
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            lab.exchange(|exchange| {
+                exchange.lend().for_each(|lent| assert_ne!(lent.len(), 60 + bad))
+            });
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(lab.lane.fill.unpublished(), bad + 1, "with the one in hand");
+        assert_eq!(lab.lane.rx.occupancy(), 9 - bad);
+        let rest =
+            lab.exchange(|exchange| exchange.lend().map(|lent| lent.len()).collect::<Vec<_>>());
+        assert_eq!(rest, (61 + bad..70).collect::<Vec<_>>());
+        lab.lane.fill.publish();
+        lab.nothing_is_lost();
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::convert::identity;
 use std::sync::Arc;
 
-use fluxcapacitor_core::ring::{Descriptor, LaneRings, PeerRings, RingSizes};
+use fluxcapacitor_core::ring::{Descriptor, LaneRings, Lent, PeerRings, RingSizes};
 use fluxcapacitor_core::umem::{
     Frame, FramePool, Home, Layout, Origin, PageSize, Parcel, Segment, SharedFrameState, UmemRegion,
 };
@@ -93,7 +93,8 @@ impl User {
         let LaneRings { fill, rx, tx, .. } = here;
         tx.hold_back(random.below(4) == 0);
         rx.exchange(fill, tx, &mut others, 8, |exchange, _| {
-            for mut lent in exchange.lend().take(random.below(9) as usize) {
+            let some = random.below(9) as usize;
+            let decide = |mut lent: Lent<'_>| {
                 *taken += 1;
                 lent.bytes_mut().fill(3);
                 match random.below(6) {
@@ -104,6 +105,11 @@ impl User {
                     4 => drop(lent.send(1)),
                     _ => drop(lent.send_back()),
                 }
+            };
+            if some == 8 {
+                exchange.lend().for_each(decide);
+            } else {
+                exchange.lend().take(some).for_each(decide);
             }
         })
         .unwrap();

@@ -20,6 +20,7 @@ use super::consumer::Release;
 use super::gathered::{Gathered, Whole};
 use super::outbox::{Outbox, TxSlots};
 use super::slots::Rest;
+use super::transfer::ABREAST;
 use super::way::Way;
 use super::{ConsumerRing, Descriptor, Slot};
 use crate::umem::{
@@ -222,24 +223,50 @@ pub struct Lending<'x> {
     rest: Rest<'x, Descriptor>,
 }
 
-impl<'x> Iterator for Lending<'x> {
-    type Item = Lent<'x>;
-
+impl<'x> Lending<'x> {
+    /// Lends what a descriptor says that has so many behind it.
     #[inline]
-    fn next(&mut self) -> Option<Lent<'x>> {
+    fn claim(&mut self, descriptor: Descriptor, behind: usize) -> Option<Lent<'x>> {
         let Self { exchange, home, queued, .. } = *self;
-        let left = self.rest.len();
-        let descriptor = self.rest.next()?;
         let claim = self.umem.claim(descriptor.addr, descriptor.extent(), self.received);
         let Some(claim) = claim else {
             // A loop that went on here would be longer for every packet.
             exchange.rejected.set(exchange.rejected.get() + 1);
             exchange.rejected_before.set(exchange.rejected_before.get() + 1);
-            exchange.behind.set(left - 1);
+            exchange.behind.set(behind);
             self.rest.skip();
             return None;
         };
         Some(Lent { loan: claim.into_loan(), home, queued, exchange })
+    }
+}
+
+impl<'x> Iterator for Lending<'x> {
+    type Item = Lent<'x>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Lent<'x>> {
+        let left = self.rest.len();
+        let descriptor = self.rest.next()?;
+        self.claim(descriptor, left - 1)
+    }
+
+    /// With several packets between two looks at the end.
+    #[inline]
+    fn fold<B, F: FnMut(B, Lent<'x>) -> B>(mut self, init: B, mut each: F) -> B {
+        let mut folded = init;
+        while self.rest.has(ABREAST) {
+            for _ in 0..ABREAST {
+                // SAFETY: [within-slots]: there were as many, and nobody else takes any.
+                let descriptor = unsafe { self.rest.next_unchecked() };
+                let Some(lent) = self.claim(descriptor, self.rest.len()) else { return folded };
+                folded = each(folded, lent);
+            }
+        }
+        while let Some(lent) = self.next() {
+            folded = each(folded, lent);
+        }
+        folded
     }
 
     #[inline]

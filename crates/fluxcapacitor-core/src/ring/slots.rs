@@ -80,12 +80,29 @@ impl<'r, T: Slot> Rest<'r, T> {
         if self.at == 0 {
             return None;
         }
+        // SAFETY: [within-slots]: there is one left.
+        Some(unsafe { self.next_unchecked() })
+    }
+
+    /// Reads the next one, once.
+    ///
+    /// # Safety
+    /// There is one.
+    #[inline]
+    pub(super) unsafe fn next_unchecked(&mut self) -> T {
+        debug_assert!(self.at < 0, "[within-slots]");
         self.at += 1;
-        // SAFETY: [within-slots]: there was one left.
+        // SAFETY: [within-slots]: the caller says that there was one left.
         let value = T::load(unsafe { self.next.as_ref() });
         // SAFETY: as above.
         self.next = unsafe { self.next.add(1) };
-        Some(value)
+        value
+    }
+
+    /// Whether so many are left.
+    #[inline]
+    pub(super) const fn has(&self, count: usize) -> bool {
+        self.at <= -(count as isize)
     }
 
     /// How many are left.

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use super::{ConsumerRing, ProducerRing, RingCorrupt, Slot};
 
 /// How many values are moved before the loop looks whether it is at an end: the loop is a sixth of what a value takes.
-const ABREAST: usize = 4;
+pub(super) const ABREAST: usize = 4;
 
 /// What becomes of a value on its way.
 #[derive(Debug)]

@@ -113,11 +113,7 @@ fn measured_engine_drop(engine: &mut FluxEngine, batch: u32) {
     let mut left = batch as usize;
     while left > 0 {
         left -= engine
-            .poll_once(|batch| {
-                for packet in batch {
-                    look(packet.data());
-                }
-            })
+            .poll_once(|batch| batch.into_iter().for_each(|packet| look(packet.data())))
             .unwrap();
     }
 }

@@ -52,6 +52,9 @@ impl<'b> PacketBatch<'b> {
 
     /// Lends the packets that it has still to lend, if they lie in one frame each. Those that are not asked for can be
     /// lent later.
+    ///
+    /// By [`for_each`](Iterator::for_each), a closure that does little with a packet costs a few instructions less than by a
+    /// loop.
     #[inline]
     pub fn drain(&self) -> Drain<'b> {
         Drain { lending: self.turn.exchange().lend(), turn: self.turn }
@@ -115,6 +118,12 @@ impl<'b> Iterator for Drain<'b> {
     #[inline]
     fn next(&mut self) -> Option<PacketRef<'b>> {
         Some(PacketRef::new(self.lending.next()?, self.turn))
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, PacketRef<'b>) -> B>(self, init: B, mut each: F) -> B {
+        let turn = self.turn;
+        self.lending.fold(init, |folded, lent| each(folded, PacketRef::new(lent, turn)))
     }
 
     #[inline]
