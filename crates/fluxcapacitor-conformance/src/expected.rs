@@ -10,7 +10,7 @@ use crate::verdict::{Reason, Verdict};
 /// What a table says besides: the first kernel that has what the case needs, and, by backend, the first that does
 /// not stop for good in it.
 const SINCE: &str = "since";
-const HANGS_BEFORE: &str = "hangs-before";
+const BREAKS_BEFORE: &str = "breaks-before";
 
 /// The committed list.
 pub const COMMITTED: &str = include_str!("../expected.toml");
@@ -37,6 +37,12 @@ impl Kernel {
         Self::parse(&std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?)
     }
 
+    /// The version of these two numbers.
+    #[must_use]
+    pub const fn new(major: u32, minor: u32) -> Self {
+        Self(major, minor)
+    }
+
     /// Reads what `uname -r` says, or the beginning of it.
     fn parse(text: &str) -> Option<Self> {
         let mut numbers = text.trim().split(|c: char| !c.is_ascii_digit()).map(str::parse);
@@ -50,8 +56,8 @@ pub struct Expected {
     verdicts: BTreeMap<Key, Verdict>,
     /// The first kernels that have what cases need.
     since: BTreeMap<String, Kernel>,
-    /// The first kernels that do not stop for good in a run.
-    hangs_before: BTreeMap<Key, Kernel>,
+    /// The first kernels that do not stop for good in a run, nor say that something is wrong with them.
+    breaks_before: BTreeMap<Key, Kernel>,
     /// The first that has what every case needs that busy polls.
     busy_since: Option<Kernel>,
 }
@@ -59,7 +65,7 @@ pub struct Expected {
 impl Expected {
     /// Reads a list: a table for each case, with one line for each backend, and those with busy polling under
     /// `busy`. `since` says which kernel is the first that a case runs on; in `busy` before all tables, which is the
-    /// first for those that busy poll. `hangs-before` says of a backend which kernel is the first that does not hang.
+    /// first for those that busy poll. `breaks-before` says of a backend which kernel is the first that gets through.
     ///
     /// # Errors
     /// Says which line is wrong: it is no TOML, has a backend or a reason that there is not, or a verdict
@@ -79,9 +85,9 @@ impl Expected {
                 let key = |backend: &str| {
                     Ok::<_, String>(Key { case: case.clone(), backend: backend.parse()?, busy })
                 };
-                for (backend, kernel) in subtable(&mut lines, HANGS_BEFORE)? {
+                for (backend, kernel) in subtable(&mut lines, BREAKS_BEFORE)? {
                     let kernel = parse_kernel(&kernel).map_err(|why| format!("{case}: {why}"))?;
-                    expected.hangs_before.insert(key(&backend)?, kernel);
+                    expected.breaks_before.insert(key(&backend)?, kernel);
                 }
                 for (backend, verdict) in lines {
                     let at = |why: String| format!("{case}, {backend}: {why}");
@@ -114,8 +120,8 @@ impl Expected {
 
     /// Whether a kernel stops for good in a run, which is left out then.
     #[must_use]
-    pub fn hangs(&self, key: &Key, kernel: Option<Kernel>) -> bool {
-        let first = self.hangs_before.get(key);
+    pub fn breaks(&self, key: &Key, kernel: Option<Kernel>) -> bool {
+        let first = self.breaks_before.get(key);
         first.is_some_and(|first| kernel.is_some_and(|kernel| kernel < *first))
     }
 
@@ -128,7 +134,7 @@ impl Expected {
 
     /// What is expected of cases that there are not: of none that `exists` knows.
     pub fn strangers(&self, exists: impl Fn(&Key) -> bool) -> impl Iterator<Item = &Key> {
-        self.verdicts.keys().chain(self.hangs_before.keys()).filter(move |key| !exists(key))
+        self.verdicts.keys().chain(self.breaks_before.keys()).filter(move |key| !exists(key))
     }
 }
 
@@ -151,7 +157,7 @@ fn parse_verdict(text: &str) -> Result<Verdict, String> {
         None if text == "pass" => Ok(Verdict::Pass),
         Some(("not-run", reason)) => match reason.parse()? {
             Reason::OldKernel => Err(format!("say `{SINCE}` which kernel it runs")),
-            Reason::KernelHangs => Err(format!("say which kernel it `{HANGS_BEFORE}`")),
+            Reason::KernelBreaks => Err(format!("say which kernel it `{BREAKS_BEFORE}`")),
             reason => Ok(Verdict::NotRun(reason)),
         },
         _ => Err(format!("{text:?} is neither `pass` nor `not-run: reason`")),
@@ -249,15 +255,15 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_hangs_before_the_one_that_is_named_and_on_that_backend_alone() {
-        let text = "[ONE]\nhangs-before.qemu-virtio = \"6.18\"\nqemu-virtio = \"pass\"";
+    fn a_kernel_breaks_before_the_one_that_is_named_and_on_that_backend_alone() {
+        let text = "[ONE]\nbreaks-before.qemu-virtio = \"6.18\"\nqemu-virtio = \"pass\"";
         let list = Expected::parse(text).unwrap();
-        let hangs = |backend, release| list.hangs(&key(backend, false), Kernel::parse(release));
-        assert!(hangs(Backend::QemuVirtio, "6.17.13+deb13-cloud-amd64"));
-        assert!(!hangs(Backend::QemuVirtio, "6.18.15"));
-        assert!(!hangs(Backend::QemuIgb, "6.17.13"));
-        assert!(!hangs(Backend::QemuVirtio, "unknown"));
-        assert!(!list.hangs(&key(Backend::QemuVirtio, true), Kernel::parse("6.17")), "apart");
+        let breaks = |backend, release| list.breaks(&key(backend, false), Kernel::parse(release));
+        assert!(breaks(Backend::QemuVirtio, "6.17.13+deb13-cloud-amd64"));
+        assert!(!breaks(Backend::QemuVirtio, "6.18.15"));
+        assert!(!breaks(Backend::QemuIgb, "6.17.13"));
+        assert!(!breaks(Backend::QemuVirtio, "unknown"));
+        assert!(!list.breaks(&key(Backend::QemuVirtio, true), Kernel::parse("6.17")), "apart");
     }
 
     #[test]
@@ -282,8 +288,8 @@ mod tests {
             ("[ONE]\nveth-native = \"not-run: old-kernel\"", "since"),
             ("[ONE]\nsince = \"recently\"", "recently"),
             ("busy.since = 6", "6"),
-            ("[ONE]\nveth-native = \"not-run: kernel-hangs\"", "hangs-before"),
-            ("[ONE]\nhangs-before.moon = \"6.18\"", "moon"),
+            ("[ONE]\nveth-native = \"not-run: kernel-breaks\"", "breaks-before"),
+            ("[ONE]\nbreaks-before.moon = \"6.18\"", "moon"),
         ] {
             let error = Expected::parse(text).unwrap_err();
             assert!(error.contains(named), "{text:?}: {error}");

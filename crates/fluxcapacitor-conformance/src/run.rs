@@ -81,8 +81,8 @@ pub fn run<'c>(
             }
             let started = Instant::now();
             let key = Key { case: case.name.to_owned(), backend, busy };
-            if expected.hangs(&key, kernel) {
-                let verdict = Verdict::NotRun(Reason::KernelHangs);
+            if expected.breaks(&key, kernel) {
+                let verdict = Verdict::NotRun(Reason::KernelBreaks);
                 let (notes, difference, took) = (Vec::new(), None, started.elapsed());
                 runs.push(Run { key, verdict, notes, difference, took });
                 runs.last().into_iter().for_each(&mut each);

@@ -25,8 +25,8 @@ pub enum Reason {
     KernelOnly,
     /// The kernel is too old for it, which it has said or shown.
     OldKernel,
-    /// The kernel, or a driver of its, stops for good in it, and a later one does not.
-    KernelHangs,
+    /// The kernel, or a driver of its, stops for good in it or says that it is broken, and a later one does not.
+    KernelBreaks,
 }
 
 impl Reason {
@@ -41,7 +41,7 @@ impl Reason {
         Self::SimulatorOnly,
         Self::KernelOnly,
         Self::OldKernel,
-        Self::KernelHangs,
+        Self::KernelBreaks,
     ];
 
     /// As `expected.toml` names it.
@@ -57,7 +57,7 @@ impl Reason {
             Self::SimulatorOnly => "simulator-only",
             Self::KernelOnly => "kernel-only",
             Self::OldKernel => "old-kernel",
-            Self::KernelHangs => "kernel-hangs",
+            Self::KernelBreaks => "kernel-breaks",
         }
     }
 }

@@ -40,7 +40,7 @@ pub trait Backend: fmt::Debug + Send + Sync + sealed::Sealed {
     }
 
     /// Makes the kernel take frames from the fill ring, and busy poll where that is on: one
-    /// `recvfrom`.
+    /// `recvfrom`, or before Linux 5.11 what does the same.
     ///
     /// # Errors
     /// As [`Backend::kick_tx`].

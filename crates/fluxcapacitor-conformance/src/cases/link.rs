@@ -49,6 +49,7 @@ pub(super) fn down(bench: &Bench<'_>) -> Outcome {
             assert_eq!(sender.wait(Interest::Rx, SOON)?, Waited::LinkDown, "round {round}");
             Ok(bench.fixture().now() - started)
         })?;
+        assert!(matches!(sender.device().kick_rx(), Err(Error::LinkDown)), "round {round}");
         let packet = bench.packet(A, round);
         let Some(frame) = sender.pool.take() else { panic!("the pool is empty") };
         sender.tx.push(sender.umem.write(frame, &packet)?)?;

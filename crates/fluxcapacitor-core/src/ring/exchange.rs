@@ -263,7 +263,7 @@ impl<'x> Iterator for Lending<'x> {
                 folded = each(folded, lent);
             }
         }
-        while let Some(lent) = self.next() {
+        for lent in self {
             folded = each(folded, lent);
         }
         folded

@@ -179,6 +179,14 @@ impl XdpSocket {
         Ok(poll_for(&mut fds, timeout)? > 0 && fds[0].revents().intersects(events))
     }
 
+    /// What `recvfrom` does for AF_XDP, which it knows of since Linux 5.11: `poll` wakes who asks for it, and nothing but
+    /// `sendto` speaks of the link.
+    #[cold]
+    fn wake_rx_by_poll(&self) -> Result<Kick> {
+        self.poll(Interest::Rx, Duration::ZERO)?;
+        self.kick_tx().map(|_sent| Kick::Done)
+    }
+
     /// Reads the answer to a kick (`xsk_generic_xmit`, `xsk_sendmsg` in `net/xdp/xsk.c`).
     #[inline]
     fn kicked(&self, call: &'static str, answer: Result<usize, Errno>) -> Result<Kick> {
@@ -254,8 +262,10 @@ impl Backend for XdpSocket {
     #[inline]
     fn kick_rx(&self) -> Result<Kick> {
         let mut nothing = [0u8; 0];
-        let answer = recv(&self.fd, &mut nothing, RecvFlags::DONTWAIT);
-        self.kicked("recvfrom", answer.map(|(got, _)| got))
+        match recv(&self.fd, &mut nothing, RecvFlags::DONTWAIT) {
+            Err(Errno::OPNOTSUPP) => self.wake_rx_by_poll(),
+            answer => self.kicked("recvfrom", answer.map(|(got, _)| got)),
+        }
     }
 
     /// Cut into pieces, between which the link is looked at.
