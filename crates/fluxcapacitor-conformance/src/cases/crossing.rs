@@ -11,7 +11,7 @@ use fluxcapacitor::stats::QueueStats;
 use fluxcapacitor::system::Batch;
 use fluxcapacitor::{FluxRx, FluxTx, Packet, PacketRef};
 
-use super::threads::{AHEAD, EndOthers, Shared, len_of};
+use super::threads::{AHEAD, EndOthers, Shared, keep_order, len_of};
 use crate::backend::Backend;
 use crate::bench::Bench;
 use crate::fixture::Side::{A, B};
@@ -39,8 +39,14 @@ pub(super) fn owned(bench: &Bench<'_>) -> Outcome {
         let (rx, tx) = (&mut b_rx, &mut b_tx);
         thread::scope(|scope| {
             let threads = [
-                scope.spawn(move || take_in(shared, rx, &onward)),
-                scope.spawn(move || send_on(shared, tx, &arrived)),
+                scope.spawn(move || {
+                    keep_order(bench, B)?;
+                    take_in(shared, rx, &onward)
+                }),
+                scope.spawn(move || {
+                    keep_order(bench, B)?;
+                    send_on(shared, tx, &arrived)
+                }),
             ];
             threads.map(joined).into_iter().collect()
         })
@@ -65,6 +71,7 @@ pub(super) fn engine(bench: &Bench<'_>) -> Outcome {
         thread::scope(|scope| {
             let thread = scope.spawn(move || {
                 let _end = EndOthers(shared);
+                keep_order(bench, B)?;
                 running.run(|batch| {
                     for mut packet in batch {
                         packet.data_mut()[..12].rotate_left(6);
@@ -124,9 +131,11 @@ fn round(bench: &Bench<'_>, echo: impl FnOnce(&Shared) -> Outcome + Send) -> Out
         let threads = [
             scope.spawn(move || {
                 let _end = EndOthers(shared);
+                keep_order(bench, A)?;
                 receive(shared, rx)
             }),
             scope.spawn(move || {
+                keep_order(bench, A)?;
                 send(bench, shared, macs, tx).inspect_err(|_| shared.over.store(true, Relaxed))
             }),
             scope.spawn(move || echo(shared).inspect_err(|_| shared.over.store(true, Relaxed))),

@@ -9,10 +9,12 @@ use fluxcapacitor::raw::{Device, Interest, Kick, RawParts};
 use fluxcapacitor::ring::{CompletionRing, FillRing, RxRing, TxRing};
 use fluxcapacitor::simulator::control::World;
 use fluxcapacitor::umem::{Frame, FramePool, Segment, UmemRegion};
+#[cfg(target_os = "linux")]
+use fluxcapacitor_core::sys::cpu;
 
 use crate::backend::Backend;
 use crate::bench::Bench;
-use crate::fixture::Side::{A, B};
+use crate::fixture::Side::{self, A, B};
 use crate::run::joined;
 use crate::traffic::{WINDOW, fill, number_of};
 use crate::verdict::{Outcome, Stop};
@@ -103,6 +105,19 @@ impl Drop for EndOthers<'_> {
     }
 }
 
+/// Keeps a side's threads on a processor of that side, where order is kept in no other way: what is copied to a port whose
+/// program is generic waits in a queue of the processor that it was sent on (`netif_rx`, `net/core/dev.c`), and nobody
+/// keeps order between two of these. To send it takes no more than to wait for packets.
+pub(super) fn keep_order(bench: &Bench<'_>, side: Side) -> Outcome {
+    #[cfg(target_os = "linux")]
+    if bench.backend() == Backend::VethGeneric {
+        let allowed = cpu::allowed()?;
+        let own = if side == A { allowed.first() } else { allowed.last() };
+        own.map_or(Ok(()), |own| cpu::pin(*own))?;
+    }
+    Ok(())
+}
+
 /// A sends on one thread and receives on another; in between B receives on one and sends the very same
 /// frames back on another. A million packets, each looked at, in order.
 pub(super) fn split(bench: &Bench<'_>) -> Outcome {
@@ -124,11 +139,21 @@ pub(super) fn split(bench: &Bench<'_>) -> Outcome {
         let threads = [
             scope.spawn(move || {
                 let _end = EndOthers(shared);
+                keep_order(bench, A)?;
                 receive(shared, a_device, a_umem, rx, fill)
             }),
-            scope.spawn(move || send(bench, shared, macs, a_device, a_umem, tx, completion, pool)),
-            scope.spawn(move || take_in(shared, b_device, b_umem, b_rx, b_fill, &onward, &free)),
-            scope.spawn(move || send_on(shared, b_device, b_tx, b_completion, &arrived, &home)),
+            scope.spawn(move || {
+                keep_order(bench, A)?;
+                send(bench, shared, macs, a_device, a_umem, tx, completion, pool)
+            }),
+            scope.spawn(move || {
+                keep_order(bench, B)?;
+                take_in(shared, b_device, b_umem, b_rx, b_fill, &onward, &free)
+            }),
+            scope.spawn(move || {
+                keep_order(bench, B)?;
+                send_on(shared, b_device, b_tx, b_completion, &arrived, &home)
+            }),
         ];
         threads.map(joined).into_iter().collect::<Outcome>()
     })?;
