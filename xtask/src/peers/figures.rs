@@ -54,6 +54,7 @@ pub struct Verdict {
     pub granted: Option<String>,
     pub seconds: f64,
     pub rounds: u32,
+    pub repeated_runs: u32,
     pub round_trip_ns: Option<u64>,
     pub rows: u32,
     pub noisy_rows: u32,

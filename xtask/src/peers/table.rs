@@ -76,6 +76,7 @@ fn conditions(verdict: &Verdict, all: &[Verdict]) -> Result<String> {
     });
     let noisy: u32 = all.iter().map(|verdict| verdict.noisy_rows).sum();
     let rows: u32 = all.iter().map(|verdict| verdict.rows).sum();
+    let repeated: u32 = all.iter().map(|verdict| verdict.repeated_runs).sum();
     let noise = match noisy {
         0 => "No row was noisy.".to_owned(),
         some => {
@@ -84,7 +85,8 @@ fn conditions(verdict: &Verdict, all: &[Verdict]) -> Result<String> {
     };
     Ok(format!(
         "Measured on {}: Linux {kernel}, {cpu}{trip}; driver {driver}, {mode}; batch 64, packets of 64 bytes; medians of \
-         {rounds} rounds of {seconds} s, in brackets the least and the most. {noise}\n\n\
+         {rounds} rounds of {seconds} s, in brackets the least and the most; {repeated} runs made again, when the \
+         machine was busy with something else. {noise}\n\n\
          fluxcapacitor {version} (raw, engine, owned), {}.\n",
         today()?,
         versions()?

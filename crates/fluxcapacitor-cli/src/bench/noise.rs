@@ -19,9 +19,18 @@ pub const ROUND_TRIP_MAX: f64 = 3.0;
 /// Beyond this share of their median, runs are too far apart to say anything.
 pub const SPREAD_MAX: f64 = 0.2;
 
+/// For so many runs of a case one may be made again, because the machine was busy with something else.
+pub const RUNS_A_REPEAT: u32 = 2;
+
 /// Round trips a try, and tries: the shortest counts.
 const ROUND_TRIPS: u32 = 2000;
 const TRIES: u32 = 5;
+
+/// Whether a cache line took much longer than at the best of times: then the processors have moved.
+pub fn is_far(round_trip: Option<Duration>, shortest: Option<Duration>) -> bool {
+    let pair = round_trip.zip(shortest);
+    pair.is_some_and(|(taken, shortest)| taken > shortest.mul_f64(ROUND_TRIP_MAX))
+}
 
 /// A word on cache lines of its own: processors fetch them in pairs.
 #[derive(Default)]

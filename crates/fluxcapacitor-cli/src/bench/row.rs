@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::case::{Case, name};
-use super::noise::{ROUND_TRIP_MAX, SPREAD_MAX, WAITED_MAX};
+use super::noise::{SPREAD_MAX, WAITED_MAX, is_far};
 use super::spread::Spread;
 use super::trial::{Found, Trial};
 
@@ -130,8 +130,8 @@ fn noise(main: &Spread, trials: &[Trial], shortest: Option<Duration>) -> Vec<Str
         noise.push(format!("it waited for its processor {:.0} % of the time", waited * 100.0));
     }
     let longest = trials.iter().filter_map(|trial| trial.round_trip).max();
-    if let (Some(longest), Some(shortest)) = (longest, shortest)
-        && longest.as_secs_f64() > shortest.as_secs_f64() * ROUND_TRIP_MAX
+    if is_far(longest, shortest)
+        && let Some((longest, shortest)) = longest.zip(shortest)
     {
         noise.push(format!(
             "a cache line took up to {} ns between the processors, {} at other times",
@@ -188,6 +188,16 @@ mod tests {
         assert_eq!(waited.noise, ["it waited for its processor 50 % of the time"]);
         let moved = row(&[Trial { round_trip: Some(Duration::from_nanos(500)), ..trial(1.0) }]);
         assert!(moved.noise[0].contains("500 ns"), "{:?}", moved.noise);
+    }
+
+    #[test]
+    fn a_run_is_disturbed_by_other_work_and_not_by_its_result() {
+        let shortest = Some(Duration::from_nanos(100));
+        let (quiet, moved) = (trial(1.0), Some(Duration::from_nanos(301)));
+        assert!(!quiet.is_disturbed(shortest) && !quiet.is_disturbed(None));
+        assert!(Trial { waited: 0.06, ..trial(1.0) }.is_disturbed(None));
+        assert!(Trial { round_trip: moved, ..trial(1.0) }.is_disturbed(shortest));
+        assert!(!Trial { round_trip: None, ..trial(1.0) }.is_disturbed(shortest), "one processor");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Options;
 use super::case::{Case, Scenario};
 use super::contestant::Contestant;
-use super::noise;
+use super::noise::{self, RUNS_A_REPEAT};
 use super::ours::Granted;
 use super::plot;
 use super::row::Row;
@@ -35,6 +35,8 @@ pub struct Verdict {
     pub contestant_cpu: usize,
     pub seconds: f64,
     pub rounds: u32,
+    /// Runs that were made again, because the machine was busy with something else.
+    pub repeated_runs: u32,
     /// How long a cache line takes between both processors and back, at best; none on one processor.
     pub round_trip_ns: Option<u64>,
     pub rows: usize,
@@ -68,6 +70,7 @@ pub fn run(options: &Options) -> Result<()> {
         show: Show::new(options.output),
         shortest: noise::round_trip(cpus),
         granted: None,
+        repeated: 0,
     };
     if cpus.0 == cpus.1 && interface.is_none() {
         report::say("generator and contestants share a processor: rates tell little");
@@ -94,6 +97,7 @@ pub fn run(options: &Options) -> Result<()> {
         contestant_cpu: cpus.1,
         seconds: options.seconds.as_secs_f64(),
         rounds: options.rounds,
+        repeated_runs: session.repeated,
         round_trip_ns: session.shortest.map(|time| time.as_nanos() as u64),
         rows: rows.len(),
         rows_that_differ: rows.iter().filter(|row| !row.counts_agree).count(),
@@ -123,12 +127,18 @@ struct Session<'s> {
     /// The shortest round trip between the processors up to now.
     shortest: Option<Duration>,
     granted: Option<Granted>,
+    /// Runs that were made again.
+    repeated: u32,
 }
 
 impl Session<'_> {
     /// Runs all contestants in turns, forwards and backwards, so that what drifts strikes each alike.
+    ///
+    /// A run during which the machine was busy with something else is made again, whatever came of it; some of them are,
+    /// since that may never end.
     fn case(&mut self, case: Case) -> Result<Vec<Row>> {
         let mut trials: Vec<Vec<Trial>> = vec![Vec::new(); self.contestants.len()];
+        let mut repeats = self.rounds * self.contestants.len() as u32 / RUNS_A_REPEAT;
         for round in 0..self.rounds {
             let mut turns: Vec<usize> = (0..self.contestants.len()).collect();
             if round % 2 == 1 {
@@ -136,12 +146,21 @@ impl Session<'_> {
             }
             for turn in turns {
                 let contestant = &self.contestants[turn];
-                let ran = trial::run(&self.conditions, contestant, case);
-                let ran = ran.with_context(|| format!("{}: {case}", contestant.name))?;
+                let run = || {
+                    let ran = trial::run(&self.conditions, contestant, case);
+                    ran.with_context(|| format!("{}: {case}", contestant.name))
+                };
+                let ran = run()?;
                 if self.conditions.stop.is_signalled() {
                     break;
                 }
-                let Some(trial) = ran else { continue };
+                let Some(mut trial) = ran else { continue };
+                while repeats > 0 && trial.is_disturbed(self.shortest) {
+                    let Some(again) = run()? else { break };
+                    trial = again;
+                    repeats -= 1;
+                    self.repeated += 1;
+                }
                 self.note(&trial, case);
                 trials[turn].push(trial);
             }

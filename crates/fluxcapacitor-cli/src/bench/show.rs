@@ -76,6 +76,13 @@ impl Show {
         } else {
             writeln!(stdout, "COUNTS DIFFER from the interface's in {differ} of {rows} rows")?;
         }
+        match verdict.repeated_runs {
+            0 => {}
+            some => writeln!(
+                stdout,
+                "{some} runs were made again: the machine was busy with something else"
+            )?,
+        }
         match verdict.noisy_rows {
             0 => writeln!(stdout, "no row was noisy"),
             some => writeln!(

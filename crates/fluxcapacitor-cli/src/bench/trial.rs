@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::case::{Case, Scenario};
 use super::contestant::{Contestant, Running};
 use super::generator::Generator;
-use super::noise;
+use super::noise::{self, WAITED_MAX};
 use super::ours::Granted;
 use super::pinger::{Percentiles, Pinger};
 use super::wire::{Counted, Wire};
@@ -54,6 +54,13 @@ pub struct Trial {
     pub waited: f64,
     pub round_trip: Option<Duration>,
     pub granted: Option<Granted>,
+}
+
+impl Trial {
+    /// Whether the machine did something else meanwhile. Round trips are held against the shortest of all.
+    pub fn is_disturbed(&self, shortest: Option<Duration>) -> bool {
+        self.waited > WAITED_MAX || noise::is_far(self.round_trip, shortest)
+    }
 }
 
 /// What was measured.
