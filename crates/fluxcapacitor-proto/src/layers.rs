@@ -121,7 +121,8 @@ impl Layers {
 
     /// The first length field that claims more bytes than there are, as in a packet cut short by a capture.
     ///
-    /// The walk went on with what is there. Fragments of UDP, whose header speaks of the whole, do not count.
+    /// The walk went on with what is there. Behind the header of a fragment nothing counts: length fields there speak of
+    /// the whole.
     #[inline]
     pub const fn truncated(&self) -> Option<ParseError> {
         self.truncated

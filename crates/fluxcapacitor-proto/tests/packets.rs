@@ -9,6 +9,7 @@ use fluxcapacitor_proto::checksum::ChecksumStatus;
 use fluxcapacitor_proto::emit::Stack;
 use fluxcapacitor_proto::encap::{self, EncapError, Endpoints, UdpTunnel, VxlanTunnel};
 use fluxcapacitor_proto::flow::Tunnel;
+use fluxcapacitor_proto::ipv6::Ipv6FragmentHeader;
 use fluxcapacitor_proto::reply::{self, ReplyError, Unreachable};
 use fluxcapacitor_proto::*;
 
@@ -248,6 +249,35 @@ fn first_fragments_are_readdressed_too() {
     }
     let udp = Udp::parse(&whole[..]).unwrap();
     assert_eq!(udp.checksum_status(pseudo.unwrap()), ChecksumStatus::Valid);
+}
+
+/// What a first fragment encloses says how long it is as a whole, and is not cut short for that.
+#[test]
+fn length_fields_inside_a_fragment_cut_nothing_short() {
+    let (a, b) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+    let inner = Stack::new()
+        .with(Ipv4Header::new(a, b, IpProtocol::UDP, 0))
+        .with(UdpHeader::new(4000, 9, 0));
+    let whole = frame(inner, &[0; 1972]);
+    let mut outer = Ipv4Header::new(a, b, IpProtocol::IPV4, 0);
+    outer.set_fragment(true, 0);
+    let ethernet = EthHeader::new(B, A, EtherType::IPV4);
+    let v4 = frame(Stack::new().with(ethernet).with(outer), &whole[..1480]);
+
+    // Destination options between the fragment header and the datagram.
+    let mut behind = vec![17, 0, 1, 4, 0, 0, 0, 0];
+    behind.extend(&whole[20..1460]);
+    let outer = Ipv6Header::new([1; 16].into(), [2; 16].into(), IpProtocol::FRAGMENT, 0);
+    let fragment = Ipv6FragmentHeader::new(IpProtocol::DESTINATION_OPTIONS, 0, true, 7);
+    let v6 = frame(Stack::new().with(ethernet).with(outer).with(fragment), &behind);
+
+    for fragment in [v4, v6] {
+        let layers = Layers::of(&fragment);
+        assert_eq!(layers.last().unwrap().protocol, Protocol::Udp);
+        assert_eq!(layers.truncated(), None);
+        // The fragment itself can be.
+        assert!(Layers::of(&fragment[..fragment.len() - 1]).truncated().is_some());
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ use super::{End, LAYERS_MAX, Layer, Layers};
 enum Next {
     Frame,
     Ether(EtherType),
-    Ip { protocol: IpProtocol, fragment: bool },
+    Ip(IpProtocol),
     Extension(IpProtocol),
     Vxlan,
     Stop(End),
@@ -31,6 +31,8 @@ struct Walk<'a> {
     packet: &'a [u8],
     offset: usize,
     end: usize,
+    /// Whether what follows is the start of a fragmented payload, whose length fields speak of the whole.
+    fragment: bool,
     found: Layers,
 }
 
@@ -49,7 +51,7 @@ pub(super) fn ip(packet: &[u8]) -> Layers {
 fn run(packet: &[u8], mut next: Next) -> Layers {
     let found =
         Layers { layers: [Layer::EMPTY; LAYERS_MAX], count: 0, end: End::Payload, truncated: None };
-    let mut walk = Walk { packet, offset: 0, end: packet.len(), found };
+    let mut walk = Walk { packet, offset: 0, end: packet.len(), fragment: false, found };
     loop {
         next = match walk.step(next) {
             Ok(Next::Stop(end)) => {
@@ -72,7 +74,7 @@ impl<'a> Walk<'a> {
             Next::Ether(EtherType::TRANSPARENT_ETHERNET) => self.ethernet(),
             Next::Ether(ether_type) if ether_type.is_vlan() => self.vlan(),
             Next::Ether(ether_type) => Ok(Next::Stop(End::EtherType(ether_type))),
-            Next::Ip { protocol, fragment } => self.transport(protocol, fragment),
+            Next::Ip(protocol) => self.transport(protocol),
             Next::Extension(kind) => self.extension(kind),
             Next::Vxlan => self.vxlan(),
             Next::Stop(_) => Ok(next),
@@ -98,7 +100,7 @@ impl<'a> Walk<'a> {
 
     fn claimed(&mut self, protocol: Protocol, need: usize) {
         let have = self.rest().len();
-        if need > have && self.found.truncated.is_none() {
+        if need > have && !self.fragment && self.found.truncated.is_none() {
             self.found.truncated = Some(truncated(protocol, need, have));
         }
     }
@@ -125,18 +127,16 @@ impl<'a> Walk<'a> {
         let ip = Ipv4::parse_truncated(self.rest())?;
         self.claimed(Protocol::Ipv4, ip.total_len().into());
         let header = Ipv4Header::LEN + ip.option_bytes().len();
-        let next = if ip.has_transport() {
-            Next::Ip { protocol: ip.protocol(), fragment: ip.is_fragment() }
-        } else {
-            Next::Stop(End::Fragment)
-        };
+        self.fragment |= ip.is_fragment();
+        let next =
+            if ip.has_transport() { Next::Ip(ip.protocol()) } else { Next::Stop(End::Fragment) };
         Ok(self.enter(Protocol::Ipv4, header, ip.payload().len(), next))
     }
 
     fn ipv6(&mut self) -> Result<Next, ParseError> {
         let ip = Ipv6::parse_truncated(self.rest())?;
         self.claimed(Protocol::Ipv6, Ipv6Header::LEN + usize::from(ip.payload_len()));
-        let next = after_ipv6(ip.next_header(), false);
+        let next = after_ipv6(ip.next_header());
         Ok(self.enter(Protocol::Ipv6, Ipv6Header::LEN, ip.payload().len(), next))
     }
 
@@ -151,14 +151,14 @@ impl<'a> Walk<'a> {
         let next = if offset != 0 {
             Next::Stop(End::Fragment)
         } else {
-            let is_first = fragment.is_some_and(Ipv6FragmentHeader::more_fragments);
-            after_ipv6(extension.next_header(), is_first)
+            self.fragment |= fragment.is_some_and(Ipv6FragmentHeader::more_fragments);
+            after_ipv6(extension.next_header())
         };
         let header = extension.as_bytes().len();
         Ok(self.enter(Protocol::Ipv6Extension, header, rest.len() - header, next))
     }
 
-    fn transport(&mut self, protocol: IpProtocol, fragment: bool) -> Result<Next, ParseError> {
+    fn transport(&mut self, protocol: IpProtocol) -> Result<Next, ParseError> {
         let rest = self.rest();
         let payload = Next::Stop(End::Payload);
         match protocol {
@@ -166,7 +166,7 @@ impl<'a> Walk<'a> {
                 let tcp = Tcp::parse(rest)?;
                 Ok(self.enter(Protocol::Tcp, tcp.header_len(), tcp.payload().len(), payload))
             }
-            IpProtocol::UDP => self.udp(fragment),
+            IpProtocol::UDP => self.udp(),
             IpProtocol::ICMP => {
                 let (_, behind) = IcmpHeader::ref_from_prefix(rest)?;
                 Ok(self.enter(Protocol::Icmp, IcmpHeader::LEN, behind.len(), payload))
@@ -187,11 +187,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn udp(&mut self, fragment: bool) -> Result<Next, ParseError> {
+    fn udp(&mut self) -> Result<Next, ParseError> {
         let udp = Udp::parse_truncated(self.rest())?;
-        if !fragment {
-            self.claimed(Protocol::Udp, udp.len().into());
-        }
+        self.claimed(Protocol::Udp, udp.len().into());
         let next = match udp.destination_port() {
             VxlanHeader::PORT => Next::Vxlan,
             _ => Next::Stop(End::Payload),
@@ -206,9 +204,6 @@ impl<'a> Walk<'a> {
 }
 
 /// What an IPv6 next-header field leads to.
-fn after_ipv6(next: IpProtocol, fragment: bool) -> Next {
-    if next.is_ipv6_extension() {
-        return Next::Extension(next);
-    }
-    Next::Ip { protocol: next, fragment }
+fn after_ipv6(next: IpProtocol) -> Next {
+    if next.is_ipv6_extension() { Next::Extension(next) } else { Next::Ip(next) }
 }
