@@ -375,6 +375,49 @@ fn errors_are_not_sent_where_the_rules_forbid() {
     }
 }
 
+/// No frame comes from a group, so what went to one has no answer in place; and nobody is no host.
+#[test]
+fn what_went_to_many_or_came_from_nobody_is_not_answered() {
+    let ethernet = EthHeader::new(B, A, EtherType::IPV4);
+    let echo = IcmpHeader::new(IcmpType::ECHO_REQUEST, 0);
+    let echo_v6 = Icmpv6Header::new(Icmpv6Type::ECHO_REQUEST, 0);
+    let tcp = TcpHeader::new(40000, 80, TcpFlags::SYN);
+    let v4 = Ipv4Header::new([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), IpProtocol::ICMP, 0);
+    let v6 = Ipv6Header::new([1; 16].into(), [2; 16].into(), IpProtocol::ICMPV6, 0);
+    let stacks = [
+        Stack::new().with(ethernet).with(v4).with(echo),
+        Stack::new().with(ethernet).with(v6).with(echo_v6),
+        Stack::new().with(ethernet).with(v4).with(tcp),
+        Stack::new().with(ethernet).with(v6).with(tcp),
+    ];
+    let answer = |frame: &[u8], at: usize| {
+        with_room(frame, 48, |packet| match at {
+            0 | 1 => reply::echo_reply(packet.bytes_mut()),
+            _ => reply::tcp_reset(packet),
+        })
+    };
+    let unreachable =
+        |frame: &[u8]| with_room(frame, 48, |packet| reply::unreachable(packet, Unreachable::Port));
+    for (at, stack) in stacks.into_iter().enumerate() {
+        let good = frame(stack, b"payload");
+        assert_eq!(answer(&good, at).0, Ok(()));
+        assert_eq!(unreachable(&good).0, Ok(()));
+        let mut bad = vec![good.clone(); 6];
+        EthHeader::mut_from_prefix(&mut bad[0]).unwrap().0.set_destination(MacAddr::BROADCAST);
+        EthHeader::mut_from_prefix(&mut bad[1]).unwrap().0.set_source(MacAddr::BROADCAST);
+        let (source, many, len) = if at % 2 == 0 { (26, 224, 4) } else { (22, 0xff, 16) };
+        bad[2][source..source + len].fill(0);
+        bad[3][source] = many;
+        bad[4][source + len..source + 2 * len].fill(0);
+        bad[5][source + len] = many;
+        for frame in bad {
+            let refused = (Err(ReplyError::NotUnicast), frame.clone());
+            assert_eq!(answer(&frame, at), refused);
+            assert_eq!(unreachable(&frame), refused);
+        }
+    }
+}
+
 #[test]
 fn arp_is_answered() {
     let packets = pcap::all();

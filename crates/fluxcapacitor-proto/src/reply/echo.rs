@@ -9,7 +9,7 @@ use crate::ipv4::Ipv4;
 use crate::ipv6::Ipv6;
 use crate::link::Link;
 
-use super::ReplyError;
+use super::{ReplyError, from_one_to_one, is_host_v4, is_host_v6};
 
 /// Hops that an answer may take.
 const HOPS: u8 = 64;
@@ -22,6 +22,7 @@ const HOPS: u8 = 64;
 /// [`ReplyError::NotARequest`], [`ReplyError::NotUnicast`], [`ReplyError::IsAFragment`] or [`ReplyError::Parse`].
 pub fn echo_reply(frame: &mut [u8]) -> Result<(), ReplyError> {
     let (link, _) = Link::parse(frame)?;
+    from_one_to_one(frame)?;
     let packet = frame.get_mut(link.len..).unwrap_or_default();
     match link.ether_type {
         EtherType::IPV4 => ipv4(packet)?,
@@ -40,7 +41,7 @@ fn ipv4(packet: &mut [u8]) -> Result<(), ReplyError> {
     if ip.is_fragment() {
         return Err(ReplyError::IsAFragment);
     }
-    if ip.destination().is_multicast() || ip.destination().is_broadcast() {
+    if !is_host_v4(ip.source()) || !is_host_v4(ip.destination()) {
         return Err(ReplyError::NotUnicast);
     }
     let (icmp, _) = IcmpHeader::mut_from_prefix(ip.payload_mut())?;
@@ -62,7 +63,7 @@ fn ipv6(packet: &mut [u8]) -> Result<(), ReplyError> {
     if upper.is_fragment {
         return Err(ReplyError::IsAFragment);
     }
-    if ip.destination().is_multicast() || upper.is_on_the_way {
+    if !is_host_v6(ip.source()) || !is_host_v6(ip.destination()) || upper.is_on_the_way {
         return Err(ReplyError::NotUnicast);
     }
     let message = ip.payload_mut().get_mut(upper.offset..).unwrap_or_default();

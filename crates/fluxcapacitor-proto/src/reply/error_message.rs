@@ -3,7 +3,7 @@
 use crate::buffer::PacketBuffer;
 use crate::encap::Endpoints;
 use crate::error::{ParseError, Protocol};
-use crate::ethernet::{EthHeader, EtherType};
+use crate::ethernet::EtherType;
 use crate::icmp::{Icmp, IcmpHeader, IcmpType, UnreachableCode};
 use crate::icmpv6::{Icmpv6, Icmpv6Header, Icmpv6Type, Icmpv6UnreachableCode};
 use crate::ip::IpProtocol;
@@ -11,7 +11,7 @@ use crate::ipv4::{Ipv4, Ipv4Header};
 use crate::ipv6::{Ipv6, Ipv6Header};
 use crate::link::Link;
 
-use super::ReplyError;
+use super::{ReplyError, from_one_to_one, is_host_v4, is_host_v6};
 
 /// The most that a message is long, IP header included: RFC 1812, section 4.3.2.3; RFC 4443, section 2.4 (c).
 const LEN_MAX_V4: usize = 576;
@@ -72,9 +72,7 @@ struct Offender {
 pub fn unreachable<P: PacketBuffer>(packet: &mut P, why: Unreachable) -> Result<(), ReplyError> {
     let frame = packet.bytes();
     let (link, ip) = Link::parse(frame)?;
-    if EthHeader::ref_from_prefix(frame)?.0.destination().is_multicast() {
-        return Err(ReplyError::NotUnicast);
-    }
+    from_one_to_one(frame)?;
     let (offender, len_max) = match link.ether_type {
         EtherType::IPV4 => (ipv4(ip)?, LEN_MAX_V4),
         EtherType::IPV6 => (ipv6(ip)?, LEN_MAX_V6),
@@ -122,13 +120,8 @@ fn write(
 fn ipv4(packet: &[u8]) -> Result<Offender, ReplyError> {
     let ip = Ipv4::parse(packet)?;
     let (source, destination) = (ip.source(), ip.destination());
-    let many = destination.is_multicast() || destination.is_broadcast();
     // The sender must be one host (RFC 1122, section 3.2.2).
-    let nobody = source.is_unspecified()
-        || source.is_multicast()
-        || source.is_broadcast()
-        || source.is_loopback();
-    if many || nobody {
+    if !is_host_v4(destination) || !is_host_v4(source) || source.is_loopback() {
         return Err(ReplyError::NotUnicast);
     }
     if !ip.has_transport() {
@@ -146,8 +139,7 @@ fn ipv4(packet: &[u8]) -> Result<Offender, ReplyError> {
 fn ipv6(packet: &[u8]) -> Result<Offender, ReplyError> {
     let ip = Ipv6::parse(packet)?;
     let (source, destination) = (ip.source(), ip.destination());
-    let nobody = source.is_unspecified() || source.is_multicast() || source.is_loopback();
-    if destination.is_multicast() || nobody {
+    if !is_host_v6(destination) || !is_host_v6(source) || source.is_loopback() {
         return Err(ReplyError::NotUnicast);
     }
     let upper = ip.upper_layer()?;

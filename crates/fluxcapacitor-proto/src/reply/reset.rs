@@ -11,7 +11,7 @@ use crate::ipv6::Ipv6;
 use crate::link::Link;
 use crate::tcp::{Tcp, TcpFlags, TcpHeader};
 
-use super::ReplyError;
+use super::{ReplyError, from_one_to_one, is_host_v4, is_host_v6};
 
 /// Turns a TCP segment into the reset that answers it (RFC 9293, section 3.5.2), without IP or TCP options.
 ///
@@ -26,6 +26,7 @@ pub fn tcp_reset<P: PacketBuffer>(packet: &mut P) -> Result<(), ReplyError> {
         EtherType::IPV6 => ipv6(ip)?,
         _ => return Err(ReplyError::NotARequest(Protocol::Tcp)),
     };
+    from_one_to_one(packet.bytes())?;
     let reset = answer(&Tcp::parse(segment)?)?;
     let len = link.len + ends.header_len() + TcpHeader::LEN;
     let cut = packet.bytes().len().saturating_sub(len);
@@ -72,7 +73,7 @@ fn ipv4(packet: &[u8]) -> Result<(Endpoints, &[u8]), ReplyError> {
         return Err(ReplyError::IsAFragment);
     }
     let (source, destination) = (ip.source(), ip.destination());
-    if [source, destination].iter().any(|one| one.is_multicast() || one.is_broadcast()) {
+    if !is_host_v4(source) || !is_host_v4(destination) {
         return Err(ReplyError::NotUnicast);
     }
     Ok((Endpoints::V4(destination, source), ip.into_payload()))
@@ -89,7 +90,7 @@ fn ipv6(packet: &[u8]) -> Result<(Endpoints, &[u8]), ReplyError> {
         return Err(ReplyError::IsAFragment);
     }
     let (source, destination) = (ip.source(), ip.destination());
-    if source.is_multicast() || destination.is_multicast() || upper.is_on_the_way {
+    if !is_host_v6(source) || !is_host_v6(destination) || upper.is_on_the_way {
         return Err(ReplyError::NotUnicast);
     }
     let segment = ip.into_payload().get(upper.offset..).unwrap_or_default();
