@@ -4,7 +4,7 @@ use zerocopy::network_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::bytes::{Bytes, BytesMut};
-use crate::checksum::Sum;
+use crate::checksum::{Delta, Sum};
 use crate::error::{ParseError, Protocol, truncated};
 use crate::ethernet::EtherType;
 
@@ -40,7 +40,7 @@ impl GreHeader {
         Self { flags: U16::new(self.flags.get() | KEY), ..self }
     }
 
-    /// Whether a checksum follows (RFC 2784, section 2.1).
+    /// Whether a checksum follows (RFC 2784, section 2.2).
     #[inline]
     pub const fn has_checksum(&self) -> bool {
         self.flags.get() & CHECKSUM != 0
@@ -70,7 +70,7 @@ impl GreHeader {
         EtherType(self.protocol_type.get())
     }
 
-    /// Sets what the payload is.
+    /// Sets what the payload is. A checksum is not touched: [`Gre::set_protocol_type`] knows where it is.
     #[inline]
     pub const fn set_protocol_type(&mut self, protocol_type: EtherType) {
         self.protocol_type = U16::new(protocol_type.0);
@@ -158,17 +158,56 @@ impl<B: Bytes> Gre<B> {
 }
 
 impl<B: BytesMut> Gre<B> {
-    /// Sets the key if the header has one, and says whether it has. A checksum is the caller's to fill.
+    /// Sets what the payload is, and the checksum with it if there is one.
+    #[inline]
+    pub fn set_protocol_type(&mut self, protocol_type: EtherType) {
+        let old = self.header.protocol_type();
+        self.header_mut().set_protocol_type(protocol_type);
+        self.changed(Delta::NONE.u16(old.0, protocol_type.0));
+    }
+
+    /// Sets the key if the header has one, and says whether it has. A checksum changes with it.
     pub fn set_key(&mut self, key: u32) -> bool {
         let at = usize::from(self.header.has_checksum());
-        let has_key = self.header.has_key();
+        self.header.has_key() && self.set_optional_word(at, key)
+    }
+
+    /// Sets the sequence number if the header has one, and says whether it has. A checksum changes with it.
+    pub fn set_sequence(&mut self, sequence: u32) -> bool {
+        let at = usize::from(self.header.has_checksum()) + usize::from(self.header.has_key());
+        self.header.has_sequence() && self.set_optional_word(at, sequence)
+    }
+
+    /// Sums header and payload afresh if the header has a checksum (RFC 2784, section 2.5), and says whether it has.
+    pub fn fill_checksum(&mut self) -> bool {
+        if !self.header.has_checksum() {
+            return false;
+        }
+        self.set_checksum(0);
+        let sum = Sum::ZERO.bytes(self.header.as_bytes()).bytes(&self.optional);
+        self.set_checksum(sum.bytes(&self.payload).checksum());
+        true
+    }
+
+    fn set_optional_word(&mut self, at: usize, new: u32) -> bool {
+        let old = self.optional_word(at);
         let (words, _) = self.optional.bytes_mut().as_chunks_mut::<4>();
-        match words.get_mut(at) {
-            Some(word) if has_key => {
-                *word = key.to_be_bytes();
-                true
-            }
-            _ => false,
+        let Some(word) = words.get_mut(at) else { return false };
+        *word = new.to_be_bytes();
+        self.changed(Delta::NONE.u32(old, new));
+        true
+    }
+
+    /// Updates the checksum if there is one (RFC 1624).
+    fn changed(&mut self, delta: Delta) {
+        if let Some(checksum) = self.checksum() {
+            self.set_checksum(delta.apply(checksum));
+        }
+    }
+
+    fn set_checksum(&mut self, checksum: u16) {
+        if let Some(field) = self.optional.bytes_mut().first_chunk_mut() {
+            *field = checksum.to_be_bytes();
         }
     }
 }

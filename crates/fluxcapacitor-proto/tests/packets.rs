@@ -418,6 +418,28 @@ fn what_went_to_many_or_came_from_nobody_is_not_answered() {
     }
 }
 
+/// The optional checksum covers the fields that setters change.
+#[test]
+fn setters_of_gre_keep_its_checksum() {
+    for flags in [0x80, 0xa0, 0x90, 0xb0, 0x30, 0x00u8] {
+        let len = 4 + 4 * (flags >> 4).count_ones() as usize;
+        let mut bytes = vec![0x5a; len + 9];
+        bytes[..4].copy_from_slice(&[flags, 0, 0x08, 0]);
+        let mut gre = Gre::parse(&mut bytes[..]).unwrap();
+        assert_eq!(gre.fill_checksum(), gre.has_checksum());
+        assert_eq!(gre.set_key(0xdead_beef), gre.has_key());
+        assert_eq!(gre.set_sequence(0x0102_0304), gre.has_sequence());
+        gre.set_protocol_type(EtherType::IPV6);
+        assert!(gre.checksum_is_valid());
+        assert_eq!(gre.key(), gre.has_key().then_some(0xdead_beef));
+        assert_eq!(gre.sequence(), gre.has_sequence().then_some(0x0102_0304));
+        assert_eq!(gre.protocol_type(), EtherType::IPV6);
+        let checked = gre.has_checksum();
+        assert_eq!(plain::sum(&[&bytes]) == 0xffff, checked);
+        assert_eq!(bytes[len..], [0x5a; 9]);
+    }
+}
+
 #[test]
 fn arp_is_answered() {
     let packets = pcap::all();

@@ -32,6 +32,7 @@ impl Source<'_> {
 /// The first bytes say what to set to what, the rest is an IP packet.
 pub fn run(bytes: &[u8]) {
     let (values, packet) = bytes.split_at(bytes.len().min(48));
+    gre(&mut packet.to_vec(), Source(values));
     let mut packet = packet.to_vec();
     match packet.first().map(|first| first >> 4) {
         Some(4) => ipv4(&mut packet, Source(values)),
@@ -64,6 +65,16 @@ fn ipv4(bytes: &mut [u8], mut from: Source<'_>) {
     change(protocol, ip.payload_mut(), pseudo, &mut from);
     assert!(ip.checksum_is_valid());
     assert!(plain::all_right(bytes), "changed");
+}
+
+/// Of a GRE header at the start of the packet.
+fn gre(bytes: &mut [u8], mut from: Source<'_>) {
+    let Ok(mut gre) = Gre::parse(bytes) else { return };
+    assert_eq!(gre.fill_checksum(), gre.has_checksum());
+    assert_eq!(gre.set_key(from.u32()), gre.has_key());
+    assert_eq!(gre.set_sequence(from.u32()), gre.has_sequence());
+    gre.set_protocol_type(EtherType(from.u16()));
+    assert!(gre.checksum_is_valid());
 }
 
 fn ipv6(bytes: &mut [u8], mut from: Source<'_>) {
