@@ -103,10 +103,24 @@ impl<B: Bytes> Ipv6<B> {
         })
     }
 
-    /// What the transport's checksum covers of this header; right where no routing header stands between.
+    /// Where the packet goes in the end: to the last address of a routing header that still names addresses to visit,
+    /// else to the header's destination (RFC 8200, sections 4.4 and 8.1).
+    ///
+    /// Read are the routing headers that [`Ipv6Extension::final_destination`] reads.
+    #[inline]
+    pub fn final_destination(&self) -> Ipv6Addr {
+        let routed = self.header.next_header().is_ipv6_extension().then(|| self.routed());
+        routed.flatten().unwrap_or(self.header.destination())
+    }
+
+    fn routed(&self) -> Option<Ipv6Addr> {
+        self.extensions().flatten().filter_map(|extension| extension.final_destination()).last()
+    }
+
+    /// What the transport's checksum covers of this header; the destination is the [final](Self::final_destination) one.
     #[inline]
     pub fn pseudo_header(&self) -> PseudoHeader {
-        PseudoHeader::v6(self.header.source(), self.header.destination())
+        PseudoHeader::v6(self.header.source(), self.final_destination())
     }
 }
 

@@ -30,7 +30,7 @@ pub fn complete(frame: &mut [u8]) -> bool {
         EtherType::IPV6 => {
             let Ok(ip) = Ipv6::parse(packet) else { return false };
             let (Ok(upper), pseudo) = (ip.upper_layer(), ip.pseudo_header()) else { return false };
-            let whole = !upper.is_fragment && !upper.is_on_the_way;
+            let whole = !upper.is_fragment;
             let bytes = ip.into_payload().get_mut(upper.offset..).unwrap_or_default();
             whole && transport(upper.protocol, bytes, pseudo)
         }

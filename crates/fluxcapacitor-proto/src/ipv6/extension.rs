@@ -1,5 +1,7 @@
 //! Extension headers of IPv6, and the walk over them.
 
+use core::net::Ipv6Addr;
+
 use zerocopy::network_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -37,25 +39,25 @@ impl Ipv6FragmentHeader {
         }
     }
 
-    /// The first header of the fragmented part.
+    /// The first header of the fragmented part (RFC 8200, section 4.5, "Next Header").
     #[inline]
     pub const fn next_header(&self) -> IpProtocol {
         IpProtocol(self.next_header)
     }
 
-    /// Where in the fragmented part this fragment belongs, in bytes.
+    /// Where in the fragmented part this fragment belongs, in bytes (RFC 8200, section 4.5, "Fragment Offset").
     #[inline]
     pub const fn fragment_offset(&self) -> u16 {
         self.offset_flags.get() & !7
     }
 
-    /// Whether more fragments follow this one.
+    /// Whether more fragments follow this one (RFC 8200, section 4.5, "M flag").
     #[inline]
     pub const fn more_fragments(&self) -> bool {
         self.offset_flags.get() & 1 != 0
     }
 
-    /// What the fragments of one packet share.
+    /// What the fragments of one packet share (RFC 8200, section 4.5, "Identification").
     #[inline]
     pub const fn identification(&self) -> u32 {
         self.identification.get()
@@ -99,7 +101,7 @@ impl<'a> Ipv6Extension<'a> {
         self.offset
     }
 
-    /// What follows it.
+    /// What follows it (RFC 8200, section 4, "Next Header").
     pub fn next_header(&self) -> IpProtocol {
         IpProtocol(self.bytes.first().copied().unwrap_or(IpProtocol::NO_NEXT_HEADER.0))
     }
@@ -120,6 +122,23 @@ impl<'a> Ipv6Extension<'a> {
     /// How many addresses are still to be visited, if it is a routing header (RFC 8200, section 4.4).
     pub fn segments_left(&self) -> Option<u8> {
         if self.kind == IpProtocol::ROUTING { self.bytes.get(3).copied() } else { None }
+    }
+
+    /// The last address to be visited, if it is a routing header that still names any, of a type that is read here:
+    /// source routes (type 0, RFC 2460, section 4.4), mobile nodes (2, RFC 6275, section 6.4), segments (4, RFC 8754,
+    /// section 2).
+    pub fn final_destination(&self) -> Option<Ipv6Addr> {
+        if self.segments_left()? == 0 {
+            return None;
+        }
+        let (addresses, _) = self.bytes.get(8..)?.as_chunks::<16>();
+        let last = match self.bytes.get(2)? {
+            0 | 2 => addresses.last()?,
+            // Segments are listed from the last one on.
+            4 => addresses.first()?,
+            _ => return None,
+        };
+        Some((*last).into())
     }
 }
 
