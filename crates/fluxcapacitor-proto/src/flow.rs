@@ -94,6 +94,16 @@ impl FlowKey {
         read::outer(frame)
     }
 
+    /// The five-tuple of a packet that begins with its IP header, cut short or not: of one that an ICMP error
+    /// [quotes](crate::Icmp::quote), say.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being read.
+    pub fn of_ip(packet: &[u8]) -> Result<Self, ParseError> {
+        read::of_ip(packet)
+    }
+
     /// The five-tuple of the innermost IP header of a frame, behind all tunnels, with the outermost VLAN and the
     /// innermost tunnel.
     ///

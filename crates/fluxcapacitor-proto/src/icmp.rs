@@ -228,7 +228,22 @@ impl<B: Bytes> Icmp<B> {
     ///
     /// As [`Ipv4::parse_truncated`].
     pub fn quoted(&self) -> Option<Result<Ipv4<&[u8]>, ParseError>> {
-        self.header.kind().is_error().then(|| Ipv4::parse_truncated(&self.payload[..]))
+        self.quote().map(Ipv4::parse_truncated)
+    }
+
+    /// The bytes of the packet that an error message is about, without what may follow them: a length in the message
+    /// says where extensions begin (RFC 4884, sections 3 and 4). `None` if it is no error message.
+    pub fn quote(&self) -> Option<&[u8]> {
+        if !self.header.kind().is_error() {
+            return None;
+        }
+        let len = match self.header.kind() {
+            IcmpType::UNREACHABLE | IcmpType::TIME_EXCEEDED | IcmpType::PARAMETER_PROBLEM => {
+                usize::from(self.header.upper.get() & 0xff) * 4
+            }
+            _ => 0,
+        };
+        Some(without_extensions(&self.payload, len))
     }
 
     /// Whether the checksum, which covers no pseudo-header, is right (RFC 792, "Checksum").
@@ -241,6 +256,12 @@ impl<B: Bytes> Icmp<B> {
     fn whole_sum(&self) -> Sum {
         Sum::ZERO.bytes(self.header.as_bytes()).bytes(&self.payload)
     }
+}
+
+/// The quote of an error message whose length field says `len` bytes: not less than 128 where there are extensions, and
+/// all there is where it says nothing (RFC 4884, sections 4.1 to 4.5).
+pub(crate) fn without_extensions(payload: &[u8], len: usize) -> &[u8] {
+    if len < 128 { payload } else { payload.get(..len).unwrap_or(payload) }
 }
 
 impl<B: BytesMut> Icmp<B> {

@@ -3,17 +3,20 @@
 mod header;
 mod neighbor;
 mod option;
+mod redirect;
 mod router;
 
 use crate::bytes::{Bytes, BytesMut};
 use crate::checksum::{self, ChecksumStatus, PseudoHeader, Sum};
 use crate::error::{ParseError, Protocol, truncated};
+use crate::icmp::without_extensions;
 use crate::ip::IpProtocol;
 use crate::ipv6::Ipv6;
 
 pub use header::{Icmpv6Header, Icmpv6Type, Icmpv6UnreachableCode};
 pub use neighbor::{Neighbor, NeighborHeader};
 pub use option::{NdpOption, NdpOptions, PrefixInformation};
+pub use redirect::{Redirect, RedirectHeader};
 pub use router::{RouterAdvertisement, RouterAdvertisementHeader};
 
 /// An ICMPv6 message: its first eight bytes, and all that is behind them.
@@ -47,12 +50,27 @@ impl<B: Bytes> Icmpv6<B> {
     ///
     /// As [`Ipv6::parse_truncated`].
     pub fn quoted(&self) -> Option<Result<Ipv6<&[u8]>, ParseError>> {
-        self.header.kind().is_error().then(|| Ipv6::parse_truncated(&self.payload[..]))
+        self.quote().map(Ipv6::parse_truncated)
+    }
+
+    /// The bytes of the packet that an error message is about, without what may follow them: a length in the message
+    /// says where extensions begin (RFC 4884, sections 3 and 4). `None` if it is no error message.
+    pub fn quote(&self) -> Option<&[u8]> {
+        if !self.header.kind().is_error() {
+            return None;
+        }
+        let len = match self.header.kind() {
+            Icmpv6Type::UNREACHABLE | Icmpv6Type::TIME_EXCEEDED => {
+                usize::from(self.header.identifier() >> 8) * 8
+            }
+            _ => 0,
+        };
+        Some(without_extensions(&self.payload, len))
     }
 
     /// The options of a router solicitation, behind its eight bytes (RFC 4861, section 4.1).
     ///
-    /// Those of the other messages of discovery are reached by [`Neighbor`] and [`RouterAdvertisement`].
+    /// Those of the other messages of discovery are reached by [`Neighbor`], [`RouterAdvertisement`] and [`Redirect`].
     pub fn router_solicitation_options(&self) -> Option<NdpOptions<'_>> {
         (self.header.kind() == Icmpv6Type::ROUTER_SOLICITATION)
             .then(|| NdpOptions::new(&self.payload))

@@ -20,7 +20,7 @@ pub struct VxlanHeader {
 wire!(VxlanHeader, 8, Vxlan);
 
 impl VxlanHeader {
-    /// The UDP destination port (RFC 7348, section 8.1).
+    /// The UDP destination port (RFC 7348, section 5).
     pub const PORT: u16 = 4789;
 
     const VNI_IS_VALID: u8 = 0x08;

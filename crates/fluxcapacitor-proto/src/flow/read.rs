@@ -64,6 +64,14 @@ fn general(frame: &[u8]) -> Result<FlowKey, ParseError> {
     Ok(ip(link.ether_type, packet)?.0)
 }
 
+pub(super) fn of_ip(packet: &[u8]) -> Result<FlowKey, ParseError> {
+    let found = match packet.first().map(|byte| byte >> 4) {
+        Some(6) => ipv6(packet),
+        _ => ipv4(packet),
+    };
+    Ok(found?.0)
+}
+
 /// Tunnels in tunnels that are followed.
 const DEPTH_MAX: usize = 8;
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::icmpv6::{Icmpv6, Icmpv6Type, Icmpv6UnreachableCode, Neighbor};
+use crate::icmpv6::{Icmpv6, Icmpv6Type, Icmpv6UnreachableCode, Neighbor, Redirect};
 use crate::ip::IpProtocol;
 use crate::ipv6::Ipv6;
 
@@ -31,7 +31,12 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
                 Err(error) => write_error(f, error)?,
             }
         }
-        Icmpv6Type::REDIRECT => f.write_str("redirect")?,
+        Icmpv6Type::REDIRECT => match Redirect::parse(bytes) {
+            Ok(redirect) => {
+                write!(f, "redirect, {} to {}", redirect.destination(), redirect.target())?;
+            }
+            Err(error) => write_error(f, error)?,
+        },
         Icmpv6Type::LISTENER_REPORT_V2 => {
             write!(f, "multicast listener report v2, {seq} group record(s)")?;
         }

@@ -1,7 +1,7 @@
 //! Every setter keeps every checksum right, and none panics, on any bytes.
 
 use fluxcapacitor_proto::checksum::{ChecksumStatus, PseudoHeader};
-use fluxcapacitor_proto::icmpv6::{Neighbor, RouterAdvertisement};
+use fluxcapacitor_proto::icmpv6::{Neighbor, Redirect, RouterAdvertisement};
 use fluxcapacitor_proto::*;
 
 use crate::plain;
@@ -160,6 +160,10 @@ fn change(protocol: IpProtocol, bytes: &mut [u8], pseudo: PseudoHeader, from: &m
             if let Ok(mut router) = RouterAdvertisement::parse(&mut *bytes) {
                 router.set_hop_limit(from.u8());
                 router.set_router_lifetime_s(from.u16());
+            }
+            if let Ok(mut redirect) = Redirect::parse(&mut *bytes) {
+                redirect.set_target(from.octets().into());
+                redirect.set_destination(from.octets().into());
             }
             let Ok(mut icmp) = Icmpv6::parse(bytes) else { return };
             icmp.set_kind(Icmpv6Type(from.u8()));

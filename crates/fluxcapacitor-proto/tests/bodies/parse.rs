@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use fluxcapacitor_proto::checksum::PseudoHeader;
-use fluxcapacitor_proto::icmpv6::{Neighbor, RouterAdvertisement};
+use fluxcapacitor_proto::icmpv6::{Neighbor, Redirect, RouterAdvertisement};
 use fluxcapacitor_proto::ipv6::Ipv6FragmentHeader;
 use fluxcapacitor_proto::*;
 
@@ -14,7 +14,11 @@ pub fn run(bytes: &[u8]) {
         assert!(layer.end <= bytes.len());
         assert!(layer.slice(bytes).is_some());
     }
-    black_box((Layers::of_ip(bytes), FlowKey::of_inner(bytes).is_ok()));
+    black_box((
+        Layers::of_ip(bytes),
+        FlowKey::of_inner(bytes).is_ok(),
+        FlowKey::of_ip(bytes).is_ok(),
+    ));
     if let Ok(flow) = FlowKey::of(bytes) {
         assert_eq!(flow.symmetric_hash(7), flow.reversed().symmetric_hash(7));
         assert_eq!(flow.reversed().reversed(), flow);
@@ -94,11 +98,16 @@ fn transports(bytes: &[u8]) {
             }
         }
         if let Ok(view) = Icmpv6::parse(bytes) {
-            black_box((view.checksum_status(pseudo), view.quoted().is_some()));
+            black_box((view.checksum_status(pseudo), view.quote(), view.quoted().is_some()));
         }
     }
     if let Ok(view) = Icmp::parse(bytes) {
-        black_box((view.checksum_is_valid(), view.quoted().is_some(), view.gateway()));
+        black_box((
+            view.checksum_is_valid(),
+            view.quote(),
+            view.quoted().is_some(),
+            view.gateway(),
+        ));
     }
 }
 
@@ -108,6 +117,9 @@ fn discovery(bytes: &[u8]) {
     }
     if let Ok(view) = RouterAdvertisement::parse(bytes) {
         black_box((view.router_lifetime_s(), view.is_managed(), view.options().count()));
+    }
+    if let Ok(view) = Redirect::parse(bytes) {
+        black_box((view.target(), view.destination(), view.options().count()));
     }
     if let Some(options) =
         Icmpv6::parse(bytes).ok().as_ref().and_then(Icmpv6::router_solicitation_options)
