@@ -83,56 +83,56 @@ impl ArpHeader {
         }
     }
 
-    /// Hardware type, `ar$hrd`: 1 for Ethernet.
+    /// Hardware type (RFC 826, "Packet format", `ar$hrd`): 1 for Ethernet.
     #[inline]
     pub const fn hardware_type(&self) -> u16 {
         self.hardware_type.get()
     }
 
-    /// Protocol type, `ar$pro`: IPv4.
+    /// Protocol type (RFC 826, "Packet format", `ar$pro`): IPv4.
     #[inline]
     pub const fn protocol_type(&self) -> EtherType {
         EtherType(self.protocol_type.get())
     }
 
-    /// Length of a hardware address in bytes, `ar$hln`: 6.
+    /// Length of a hardware address in bytes (RFC 826, "Packet format", `ar$hln`): 6.
     #[inline]
     pub const fn hardware_len(&self) -> u8 {
         self.hardware_len
     }
 
-    /// Length of a protocol address in bytes, `ar$pln`: 4.
+    /// Length of a protocol address in bytes (RFC 826, "Packet format", `ar$pln`): 4.
     #[inline]
     pub const fn protocol_len(&self) -> u8 {
         self.protocol_len
     }
 
-    /// What is wanted, `ar$op`.
+    /// What is wanted (RFC 826, "Packet format", `ar$op`).
     #[inline]
     pub const fn operation(&self) -> ArpOperation {
         ArpOperation(self.operation.get())
     }
 
-    /// Hardware address of the sender, `ar$sha`.
+    /// Hardware address of the sender (RFC 826, "Packet format", `ar$sha`).
     #[inline]
     pub const fn sender_mac(&self) -> MacAddr {
         self.sender_mac
     }
 
-    /// Protocol address of the sender, `ar$spa`.
+    /// Protocol address of the sender (RFC 826, "Packet format", `ar$spa`).
     #[inline]
     pub const fn sender_ip(&self) -> Ipv4Addr {
         let [a, b, c, d] = self.sender_ip;
         Ipv4Addr::new(a, b, c, d)
     }
 
-    /// Hardware address of the target, `ar$tha`; unknown in a request.
+    /// Hardware address of the target (RFC 826, "Packet format", `ar$tha`); unknown in a request.
     #[inline]
     pub const fn target_mac(&self) -> MacAddr {
         self.target_mac
     }
 
-    /// Protocol address of the target, `ar$tpa`.
+    /// Protocol address of the target (RFC 826, "Packet format", `ar$tpa`).
     #[inline]
     pub const fn target_ip(&self) -> Ipv4Addr {
         let [a, b, c, d] = self.target_ip;

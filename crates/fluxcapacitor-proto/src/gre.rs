@@ -76,7 +76,7 @@ impl GreHeader {
         self.protocol_type = U16::new(protocol_type.0);
     }
 
-    /// Length of the header with its optional fields, in bytes.
+    /// Length of the header with its optional fields, in bytes (RFC 2784, section 2.1; RFC 2890, section 2).
     #[inline]
     pub const fn header_len(&self) -> usize {
         let fields =
@@ -126,6 +126,11 @@ impl<B: Bytes> Gre<B> {
     #[inline]
     pub fn checksum(&self) -> Option<u16> {
         self.header.has_checksum().then(|| (self.optional_word(0) >> 16) as u16)
+    }
+
+    /// What is reserved behind a checksum (RFC 2784, section 2.6).
+    pub(crate) fn reserved(&self) -> u16 {
+        if self.header.has_checksum() { self.optional_word(0) as u16 } else { 0 }
     }
 
     /// The key (RFC 2890, section 2.1).

@@ -37,19 +37,19 @@ impl VlanTag {
         Self(self.0 & !0x1000 | (drop_eligible as u16) << 12)
     }
 
-    /// The VLAN's number (VID), 0 to 4095; 0 means priority only.
+    /// The VLAN's number (VID), 0 to 4095; 0 means priority only (IEEE 802.1Q, clause 9.6).
     #[inline]
     pub const fn vid(self) -> u16 {
         self.0 & 0x0fff
     }
 
-    /// The priority (PCP), 0 to 7.
+    /// The priority (PCP), 0 to 7 (IEEE 802.1Q, clause 9.6).
     #[inline]
     pub const fn priority(self) -> u8 {
         (self.0 >> 13) as u8
     }
 
-    /// Whether the frame may be dropped first (DEI).
+    /// Whether the frame may be dropped first (DEI; IEEE 802.1Q, clause 9.6).
     #[inline]
     pub const fn drop_eligible(self) -> bool {
         self.0 & 0x1000 != 0

@@ -4,7 +4,9 @@
 mod plain;
 
 use fluxcapacitor_proto::emit::Stack;
-use fluxcapacitor_proto::icmpv6::{NdpOption, Redirect, RedirectHeader};
+use fluxcapacitor_proto::icmpv6::{
+    NdpOption, Redirect, RedirectHeader, RouterAdvertisement, RouterAdvertisementHeader,
+};
 use fluxcapacitor_proto::*;
 
 fn packet(stack: Stack<'_>, payload: &[u8]) -> Vec<u8> {
@@ -101,4 +103,53 @@ fn redirects_are_read_and_written() {
     assert!(Redirect::parse(&packet[40..79]).is_err());
     packet[40] = Icmpv6Type::NEIGHBOR_ADVERTISEMENT.0;
     assert!(Redirect::parse(&packet[40..]).is_err());
+}
+
+#[test]
+fn router_advertisements_are_read_and_written() {
+    let header = RouterAdvertisementHeader::new(1800);
+    let icmp = Icmpv6Header::new(Icmpv6Type::ROUTER_ADVERTISEMENT, 0);
+    let stack = Stack::new().with(v6(IpProtocol::ICMPV6)).with(icmp);
+    let mut packet = packet(stack, &header.as_bytes()[8..]);
+    let mut router = RouterAdvertisement::parse(&mut packet[40..]).unwrap();
+    router.set_hop_limit(64);
+    router.set_router_lifetime_s(9000);
+    router.set_dhcp(true, false);
+    router.set_preference(3);
+    router.set_reachable_time_ms(30_000);
+    router.set_retransmit_timer_ms(0x0102_0304);
+    assert!(plain::all_right(&packet));
+    assert_eq!(packet[44..56], [64, 0x98, 0x23, 0x28, 0, 0, 0x75, 0x30, 1, 2, 3, 4]);
+    let mut router = RouterAdvertisement::parse(&mut packet[40..]).unwrap();
+    assert!(router.is_managed() && !router.has_other_configuration() && !router.is_home_agent());
+    assert_eq!((router.preference(), router.router_lifetime_s()), (3, 9000));
+    assert_eq!((router.reachable_time_ms(), router.retransmit_timer_ms()), (30_000, 0x0102_0304));
+    router.set_dhcp(false, true);
+    router.set_preference(1);
+    assert!(!router.is_managed() && router.has_other_configuration());
+    assert_eq!(router.preference(), 1);
+    assert!(plain::all_right(&packet));
+}
+
+/// The port in the line of an unreachable one is that of the transport, whatever is in front of it.
+#[test]
+fn lines_name_the_port_that_is_unreachable() {
+    let ethernet = EthHeader::new(MacAddr::new([2; 6]), MacAddr::new([4; 6]), EtherType::IPV6);
+    let udp = packet(Stack::new().with(UdpHeader::new(4000, 33434, 0)), &[]);
+    let hop_by_hop = [17, 0, 5, 2, 0, 0, 1, 0];
+    let offender =
+        packet(Stack::new().with(v6(IpProtocol::HOP_BY_HOP)), &[&hop_by_hop[..], &udp].concat());
+    let icmp = Icmpv6Header::new(Icmpv6Type::UNREACHABLE, 4);
+    let stack = Stack::new().with(ethernet).with(v6(IpProtocol::ICMPV6)).with(icmp);
+    let line = Summary::of(&packet(stack, &offender)).to_string();
+    assert!(line.ends_with(" udp port 33434, length 64"), "{line}");
+
+    let offender = packet(Stack::new().with(v4(IpProtocol(136))), &udp);
+    let icmp = IcmpHeader::new(IcmpType::UNREACHABLE, 3);
+    let stack = Stack::new().with(ethernet).with(v4(IpProtocol::ICMP)).with(icmp);
+    let line = Summary::of(&packet(stack, &offender)).to_string();
+    assert!(
+        line.ends_with(" ICMP 10.0.0.2 protocol 136 port 33434 unreachable, length 36"),
+        "{line}"
+    );
 }

@@ -62,15 +62,15 @@ impl PrefixInformation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NdpOption<'a> {
-    /// The Ethernet address of the sender (section 4.6.1).
+    /// The Ethernet address of the sender (RFC 4861, section 4.6.1).
     SourceLinkLayer(MacAddr),
-    /// The Ethernet address of the target (section 4.6.1).
+    /// The Ethernet address of the target (RFC 4861, section 4.6.1).
     TargetLinkLayer(MacAddr),
-    /// A prefix (section 4.6.2).
+    /// A prefix (RFC 4861, section 4.6.2).
     Prefix(&'a PrefixInformation),
-    /// The start of the packet that caused a redirect (section 4.6.3).
+    /// The start of the packet that caused a redirect (RFC 4861, section 4.6.3).
     Redirected(&'a [u8]),
-    /// What the link takes (section 4.6.4).
+    /// What the link takes (RFC 4861, section 4.6.4).
     Mtu(u32),
     /// Any other, and any of these with a length that is not its own.
     Other {

@@ -75,6 +75,18 @@ impl RouterAdvertisementHeader {
         self.flags & 0x40 != 0
     }
 
+    /// Whether it is a home agent, too (RFC 6275, section 7.1, "H").
+    #[inline]
+    pub const fn is_home_agent(&self) -> bool {
+        self.flags & 0x20 != 0
+    }
+
+    /// How it ranks among default routers: 1 high, 0 medium, 3 low; 2 is reserved (RFC 4191, section 2.2, "Prf").
+    #[inline]
+    pub const fn preference(&self) -> u8 {
+        self.flags >> 3 & 3
+    }
+
     /// For how many seconds it serves as default router; 0 if not at all (RFC 4861, section 4.2, "Router Lifetime").
     #[inline]
     pub const fn router_lifetime_s(&self) -> u16 {
@@ -100,11 +112,43 @@ impl RouterAdvertisementHeader {
         self.hop_limit = hop_limit;
     }
 
+    /// Sets whether addresses, and whether other configuration, come from DHCPv6.
+    #[inline]
+    pub const fn set_dhcp(&mut self, managed: bool, other_configuration: bool) {
+        let set = (managed as u8) << 7 | (other_configuration as u8) << 6;
+        self.set_flags(self.flags & !0xc0 | set);
+    }
+
+    /// Sets how it ranks among default routers. The lower 2 bits of `preference` count.
+    #[inline]
+    pub const fn set_preference(&mut self, preference: u8) {
+        self.set_flags(self.flags & !0x18 | (preference & 3) << 3);
+    }
+
+    const fn set_flags(&mut self, new: u8) {
+        self.change(Delta::NONE.u16(self.flags as u16, new as u16));
+        self.flags = new;
+    }
+
     /// Sets for how many seconds it serves as default router.
     #[inline]
     pub const fn set_router_lifetime_s(&mut self, seconds: u16) {
         self.change(Delta::NONE.u16(self.router_lifetime.get(), seconds));
         self.router_lifetime = U16::new(seconds);
+    }
+
+    /// Sets for how many milliseconds a neighbour counts as reachable.
+    #[inline]
+    pub const fn set_reachable_time_ms(&mut self, milliseconds: u32) {
+        self.change(Delta::NONE.u32(self.reachable_time.get(), milliseconds));
+        self.reachable_time = U32::new(milliseconds);
+    }
+
+    /// Sets the milliseconds between solicitations.
+    #[inline]
+    pub const fn set_retransmit_timer_ms(&mut self, milliseconds: u32) {
+        self.change(Delta::NONE.u32(self.retransmit_timer.get(), milliseconds));
+        self.retransmit_timer = U32::new(milliseconds);
     }
 
     #[inline]

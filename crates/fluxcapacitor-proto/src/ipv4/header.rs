@@ -129,13 +129,13 @@ impl Ipv4Header {
         (self.flags_fragment.get() & FRAGMENT_OFFSET) << 3
     }
 
-    /// Whether it is a part of a packet, the first included.
+    /// Whether it is a part of a packet, the first included (RFC 791, section 3.2).
     #[inline]
     pub const fn is_fragment(&self) -> bool {
         self.flags_fragment.get() & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0
     }
 
-    /// Whether the payload begins with the transport's header: it is whole, or the first fragment.
+    /// Whether the payload begins with the transport's header: it is whole, or the first fragment (RFC 791, section 3.2).
     #[inline]
     pub const fn has_transport(&self) -> bool {
         self.flags_fragment.get() & FRAGMENT_OFFSET == 0

@@ -91,7 +91,7 @@ pub struct Ipv6Extension<'a> {
 }
 
 impl<'a> Ipv6Extension<'a> {
-    /// Which it is.
+    /// Which it is (RFC 8200, section 4.1; numbers by IANA, "Protocol Numbers").
     pub const fn kind(&self) -> IpProtocol {
         self.kind
     }

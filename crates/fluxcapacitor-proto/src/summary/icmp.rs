@@ -27,6 +27,21 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     write!(f, ", length {}", bytes.len())
 }
 
+/// Writes where a quoted transport wanted to go.
+pub(super) fn write_port(
+    f: &mut fmt::Formatter<'_>,
+    protocol: IpProtocol,
+    transport: &[u8],
+) -> fmt::Result {
+    let port = transport.get(2..4).and_then(<[u8]>::first_chunk);
+    let port = port.map_or(0, |bytes| u16::from_be_bytes(*bytes));
+    match protocol {
+        IpProtocol::TCP => write!(f, "tcp port {port}"),
+        IpProtocol::UDP => write!(f, "udp port {port}"),
+        other => write!(f, "protocol {} port {port}", other.0),
+    }
+}
+
 /// Writes an error message and what it is about.
 fn write_about(
     f: &mut fmt::Formatter<'_>,
@@ -41,14 +56,9 @@ fn write_about(
             write!(f, "{to} protocol {} unreachable", quoted.protocol().0)
         }
         (IcmpType::UNREACHABLE, UnreachableCode::PORT) => {
-            let protocol = match quoted.protocol() {
-                IpProtocol::TCP => "tcp",
-                IpProtocol::UDP => "udp",
-                _ => "protocol",
-            };
-            let port = quoted.payload().get(2..4).and_then(<[u8]>::first_chunk);
-            let port = port.map_or(0, |bytes| u16::from_be_bytes(*bytes));
-            write!(f, "{to} {protocol} port {port} unreachable")
+            write!(f, "{to} ")?;
+            write_port(f, quoted.protocol(), quoted.payload())?;
+            f.write_str(" unreachable")
         }
         (IcmpType::UNREACHABLE, UnreachableCode::FRAGMENTATION_NEEDED) => {
             write!(f, "{to} unreachable - need to frag (mtu {})", icmp.next_hop_mtu())

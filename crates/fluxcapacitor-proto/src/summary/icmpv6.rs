@@ -3,9 +3,9 @@
 use core::fmt;
 
 use crate::icmpv6::{Icmpv6, Icmpv6Type, Icmpv6UnreachableCode, Neighbor, Redirect};
-use crate::ip::IpProtocol;
 use crate::ipv6::Ipv6;
 
+use super::icmp::write_port;
 use super::write_error;
 
 pub(super) fn write(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
@@ -67,14 +67,12 @@ fn write_about(
             write!(f, "destination unreachable, unreachable address {to}")
         }
         (Icmpv6Type::UNREACHABLE, Icmpv6UnreachableCode::PORT) => {
-            let protocol = match quoted.next_header() {
-                IpProtocol::TCP => "tcp",
-                IpProtocol::UDP => "udp",
-                _ => "protocol",
+            write!(f, "destination unreachable, unreachable port, {to} ")?;
+            let (protocol, at) = match quoted.upper_layer() {
+                Ok(upper) => (upper.protocol, upper.offset),
+                Err(_) => (quoted.next_header(), 0),
             };
-            let port = quoted.payload().get(2..4).and_then(<[u8]>::first_chunk);
-            let port = port.map_or(0, |bytes| u16::from_be_bytes(*bytes));
-            write!(f, "destination unreachable, unreachable port, {to} {protocol} port {port}")
+            write_port(f, protocol, quoted.payload().get(at..).unwrap_or_default())
         }
         (Icmpv6Type::UNREACHABLE, Icmpv6UnreachableCode(code)) => {
             write!(f, "destination unreachable, {to} unreachable code-#{code}")

@@ -131,8 +131,15 @@ fn write_transport(
         IpProtocol::GRE => match Gre::parse(bytes) {
             Ok(gre) => {
                 f.write_str("GREv0")?;
+                if gre.has_checksum() {
+                    // What tcpdump calls an offset is reserved (RFC 2784, section 2.6).
+                    write!(f, ", off {:#x}", gre.reserved())?;
+                }
                 if let Some(key) = gre.key() {
                     write!(f, ", key={key:#x}")?;
+                }
+                if let Some(sequence) = gre.sequence() {
+                    write!(f, ", seq {sequence}")?;
                 }
                 write!(f, ", length {}: ", bytes.len())?;
                 write_ether(f, gre.protocol_type(), gre.into_payload(), around.depth + 1)

@@ -160,6 +160,10 @@ fn change(protocol: IpProtocol, bytes: &mut [u8], pseudo: PseudoHeader, from: &m
             if let Ok(mut router) = RouterAdvertisement::parse(&mut *bytes) {
                 router.set_hop_limit(from.u8());
                 router.set_router_lifetime_s(from.u16());
+                router.set_dhcp(from.u8() & 1 == 1, from.u8() & 1 == 1);
+                router.set_preference(from.u8());
+                router.set_reachable_time_ms(from.u32());
+                router.set_retransmit_timer_ms(from.u32());
             }
             if let Ok(mut redirect) = Redirect::parse(&mut *bytes) {
                 redirect.set_target(from.octets().into());
