@@ -17,6 +17,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod congestion;
 mod gre;
 mod inner;
 mod ipip;
@@ -48,6 +49,9 @@ pub enum EncapError {
     Parse(ParseError),
     /// The packet does not carry what was to be popped or pushed onto, or only a fragment of it.
     Missing(Protocol),
+    /// The outer header of a tunnel says that the packet met congestion, and the inner one that its sender does not
+    /// understand that: it must be dropped (RFC 6040, section 4.2).
+    Congested,
     /// The packet would be longer than the length field of its outer header can say.
     TooLong {
         /// Bytes that it would have to say.
@@ -63,6 +67,9 @@ impl fmt::Display for EncapError {
             Self::Missing(protocol) => {
                 write!(f, "the packet has no whole {protocol} in this place")
             }
+            Self::Congested => f.write_str(
+                "the packet met congestion, of which its sender cannot be told: it must be dropped",
+            ),
             Self::TooLong { len } => {
                 write!(f, "the packet would be {len} bytes, more than 16 bits of length can say")
             }

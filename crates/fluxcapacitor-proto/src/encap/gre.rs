@@ -8,6 +8,7 @@ use crate::ip::IpProtocol;
 use crate::link::Link;
 
 use super::EncapError;
+use super::congestion;
 use super::inner::Inner;
 use super::outer::{Endpoints, Outer};
 use super::slide;
@@ -47,11 +48,12 @@ pub fn push_gre<P: PacketBuffer>(
 /// Takes the outer IP and the GRE header off, and gives the key. Padding behind the outer packet goes too.
 ///
 /// A frame inside GRE ([`EtherType::TRANSPARENT_ETHERNET`]) becomes the packet; anything else keeps the outer link header.
+/// An inner IP header takes over that congestion was met on the way (RFC 6040, section 4.2).
 ///
 /// # Errors
 ///
 /// [`EncapError::Missing`] if the frame carries no GRE, or only a fragment, or its checksum is wrong;
-/// [`EncapError::Parse`] if it cannot be read.
+/// [`EncapError::Congested`] if the packet must be dropped; [`EncapError::Parse`] if it cannot be read.
 #[inline]
 pub fn pop_gre<P: PacketBuffer>(packet: &mut P) -> Result<Option<u32>, EncapError> {
     let (link, behind) = Link::parse(packet.bytes())?;
@@ -64,6 +66,7 @@ pub fn pop_gre<P: PacketBuffer>(packet: &mut P) -> Result<Option<u32>, EncapErro
         return Err(EncapError::Missing(Protocol::Gre));
     }
     let (key, inner) = (gre.key(), gre.protocol_type());
+    let ecn = congestion::joined(outer.ecn, inner, gre.payload())?;
     let headers = outer.header_len + gre.header_len();
     let padding = behind.len() - outer.header_len - outer.payload.len();
     if inner == EtherType::TRANSPARENT_ETHERNET {
@@ -71,7 +74,7 @@ pub fn pop_gre<P: PacketBuffer>(packet: &mut P) -> Result<Option<u32>, EncapErro
         packet.adjust_tail(-(padding as i32))?;
     } else {
         slide::close(packet, link, headers, padding)?;
-        slide::announce(packet, link, inner);
+        congestion::mark(slide::announce(packet, link, inner), inner, ecn);
     }
     Ok(key)
 }

@@ -7,6 +7,7 @@ use crate::ip::IpProtocol;
 use crate::link::Link;
 
 use super::EncapError;
+use super::congestion;
 use super::inner::Inner;
 use super::outer::{Endpoints, Outer};
 use super::slide;
@@ -38,12 +39,13 @@ pub fn push_ipip<P: PacketBuffer>(packet: &mut P, ends: Endpoints) -> Result<(),
 
 /// Takes the outer IP header off a packet inside a packet. Padding behind the outer packet goes too.
 ///
-/// The inner header stays as it is: who forwards it takes a hop off (RFC 2003, section 3.1).
+/// The inner header takes over that congestion was met on the way (RFC 6040, section 4.2), and stays as it is otherwise:
+/// who forwards it takes a hop off (RFC 2003, section 3.1).
 ///
 /// # Errors
 ///
-/// [`EncapError::Missing`] if the frame carries no IP inside IP, or only a fragment; [`EncapError::Parse`] if it cannot
-/// be read.
+/// [`EncapError::Missing`] if the frame carries no IP inside IP, or only a fragment; [`EncapError::Congested`] if the
+/// packet must be dropped; [`EncapError::Parse`] if it cannot be read.
 #[inline]
 pub fn pop_ipip<P: PacketBuffer>(packet: &mut P) -> Result<(), EncapError> {
     let (link, behind) = Link::parse(packet.bytes())?;
@@ -53,8 +55,9 @@ pub fn pop_ipip<P: PacketBuffer>(packet: &mut P) -> Result<(), EncapError> {
         IpProtocol::IPV6 => EtherType::IPV6,
         _ => return Err(EncapError::Missing(Protocol::Ipv4)),
     };
+    let ecn = congestion::joined(outer.ecn, ether_type, outer.payload)?;
     let padding = behind.len() - outer.header_len - outer.payload.len();
     slide::close(packet, link, outer.header_len, padding)?;
-    slide::announce(packet, link, ether_type);
+    congestion::mark(slide::announce(packet, link, ether_type), ether_type, ecn);
     Ok(())
 }

@@ -93,6 +93,8 @@ pub(super) struct Outer<'a> {
     pub header_len: usize,
     /// What is behind it.
     pub protocol: IpProtocol,
+    /// Its congestion notification.
+    pub ecn: u8,
     /// The bytes behind it, without padding.
     pub payload: &'a [u8],
 }
@@ -110,8 +112,8 @@ impl<'a> Outer<'a> {
                 if ip.is_fragment() {
                     return Err(EncapError::Missing(wanted));
                 }
-                let (header_len, protocol) = (ip.header_len(), ip.protocol());
-                Ok(Self { header_len, protocol, payload: ip.into_payload() })
+                let (header_len, protocol, ecn) = (ip.header_len(), ip.protocol(), ip.ecn());
+                Ok(Self { header_len, protocol, ecn, payload: ip.into_payload() })
             }
             EtherType::IPV6 => {
                 let ip = Ipv6::parse(packet)?;
@@ -119,9 +121,10 @@ impl<'a> Outer<'a> {
                 if upper.is_fragment {
                     return Err(EncapError::Missing(wanted));
                 }
+                let ecn = ip.ecn();
                 let payload = ip.into_payload().get(upper.offset..).unwrap_or_default();
                 let header_len = Ipv6Header::LEN + upper.offset;
-                Ok(Self { header_len, protocol: upper.protocol, payload })
+                Ok(Self { header_len, protocol: upper.protocol, ecn, payload })
             }
             _ => Err(EncapError::Missing(wanted)),
         }
