@@ -84,6 +84,7 @@ fn write_ether(
         EtherType::IPV6 => ip::write_v6(f, bytes, depth),
         EtherType::ARP => write_arp(f, bytes),
         EtherType::TRANSPARENT_ETHERNET => write_frame(f, bytes, depth + 1),
+        length if length.is_length() => write!(f, "802.3, length {}", length.0),
         other => write!(f, "ethertype {other} ({:#06x}), length {}", other.0, bytes.len()),
     }
 }

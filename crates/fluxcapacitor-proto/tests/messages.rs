@@ -130,26 +130,3 @@ fn router_advertisements_are_read_and_written() {
     assert_eq!(router.preference(), 1);
     assert!(plain::all_right(&packet));
 }
-
-/// The port in the line of an unreachable one is that of the transport, whatever is in front of it.
-#[test]
-fn lines_name_the_port_that_is_unreachable() {
-    let ethernet = EthHeader::new(MacAddr::new([2; 6]), MacAddr::new([4; 6]), EtherType::IPV6);
-    let udp = packet(Stack::new().with(UdpHeader::new(4000, 33434, 0)), &[]);
-    let hop_by_hop = [17, 0, 5, 2, 0, 0, 1, 0];
-    let offender =
-        packet(Stack::new().with(v6(IpProtocol::HOP_BY_HOP)), &[&hop_by_hop[..], &udp].concat());
-    let icmp = Icmpv6Header::new(Icmpv6Type::UNREACHABLE, 4);
-    let stack = Stack::new().with(ethernet).with(v6(IpProtocol::ICMPV6)).with(icmp);
-    let line = Summary::of(&packet(stack, &offender)).to_string();
-    assert!(line.ends_with(" udp port 33434, length 64"), "{line}");
-
-    let offender = packet(Stack::new().with(v4(IpProtocol(136))), &udp);
-    let icmp = IcmpHeader::new(IcmpType::UNREACHABLE, 3);
-    let stack = Stack::new().with(ethernet).with(v4(IpProtocol::ICMP)).with(icmp);
-    let line = Summary::of(&packet(stack, &offender)).to_string();
-    assert!(
-        line.ends_with(" ICMP 10.0.0.2 protocol 136 port 33434 unreachable, length 36"),
-        "{line}"
-    );
-}

@@ -441,21 +441,6 @@ fn setters_of_gre_keep_its_checksum() {
 }
 
 #[test]
-fn lines_name_the_fields_of_gre() {
-    let v4 =
-        |last| Ipv4Header::new([10, 0, 0, 1].into(), [10, 0, 0, last].into(), IpProtocol::GRE, 0);
-    let inner = frame(Stack::new().with(v4(3)), &[]);
-    let gre = [&[0xb0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 9][..], &inner].concat();
-    let ethernet = EthHeader::new(B, A, EtherType::IPV4);
-    let line = Summary::of(&frame(Stack::new().with(ethernet).with(v4(2)), &gre)).to_string();
-    let fields = "GREv0, off 0x0, key=0x7, seq 9, length 36: ";
-    assert!(
-        line.starts_with(&format!("IP 10.0.0.1 > 10.0.0.2: {fields}IP 10.0.0.1 > 10.0.0.3")),
-        "{line}"
-    );
-}
-
-#[test]
 fn arp_is_answered() {
     let packets = pcap::all();
     let request = packets.iter().find(|packet| packet.capture == "ping_options").unwrap();

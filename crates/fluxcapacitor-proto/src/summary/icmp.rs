@@ -69,6 +69,7 @@ fn write_about(
         (IcmpType::UNREACHABLE, UnreachableCode(code)) => write!(f, "{to} unreachable - #{code}"),
         (IcmpType::TIME_EXCEEDED, UnreachableCode(0)) => f.write_str("time exceeded in-transit"),
         (IcmpType::TIME_EXCEEDED, _) => f.write_str("ip reassembly time exceeded"),
+        (IcmpType(4), _) => f.write_str("source quench"),
         (IcmpType::REDIRECT, _) => write!(f, "redirect {to} to host {}", icmp.gateway()),
         (IcmpType::PARAMETER_PROBLEM, _) => {
             write!(f, "parameter problem - octet {}", icmp.pointer())

@@ -74,6 +74,10 @@ fn write_about(
             };
             write_port(f, protocol, quoted.payload().get(at..).unwrap_or_default())
         }
+        (Icmpv6Type::UNREACHABLE, Icmpv6UnreachableCode::BEYOND_SCOPE) => {
+            let from = quoted.source();
+            write!(f, "destination unreachable, beyond scope {to}, source address {from}")
+        }
         (Icmpv6Type::UNREACHABLE, Icmpv6UnreachableCode(code)) => {
             write!(f, "destination unreachable, {to} unreachable code-#{code}")
         }
@@ -81,9 +85,15 @@ fn write_about(
         (Icmpv6Type::TIME_EXCEEDED, Icmpv6UnreachableCode(0)) => {
             write!(f, "time exceeded in-transit for {to}")
         }
-        (Icmpv6Type::TIME_EXCEEDED, _) => f.write_str("ip6 reassembly time exceeded"),
-        (Icmpv6Type::PARAMETER_PROBLEM, _) => {
-            write!(f, "parameter problem - octet {}", icmp.word())
+        (Icmpv6Type::TIME_EXCEEDED, _) => f.write_str("time exceeded in-transit (reassembly)"),
+        (Icmpv6Type::PARAMETER_PROBLEM, Icmpv6UnreachableCode(code)) => {
+            let what = match code {
+                0 => "erroneous",
+                1 => "next header",
+                2 => "option",
+                _ => "unknown",
+            };
+            write!(f, "parameter problem, {what} - octet {}", icmp.word())
         }
         (Icmpv6Type(kind), _) => write!(f, "type-#{kind}"),
     }

@@ -24,14 +24,18 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, tcp: &Tcp<&[u8]>) -> fmt::Result
     }
     if !tcp.option_bytes().is_empty() {
         f.write_str(", options [")?;
-        for (index, option) in tcp.options().enumerate() {
-            if index > 0 {
-                f.write_str(",")?;
-            }
+        let mut options = tcp.options();
+        let mut separator = "";
+        for option in options.by_ref() {
+            f.write_str(separator)?;
+            separator = ",";
             match option {
                 Ok(option) => write_option(f, option)?,
                 Err(_) => f.write_str("bad opt")?,
             }
+        }
+        if options.is_at_end_of_list() {
+            write!(f, "{separator}eol")?;
         }
         f.write_str("]")?;
     }

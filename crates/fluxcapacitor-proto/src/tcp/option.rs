@@ -58,6 +58,11 @@ impl<'a> TcpOptions<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
+
+    /// Whether it stands at the option that ends the list, before the header does (RFC 9293, section 3.2).
+    pub(crate) fn is_at_end_of_list(&self) -> bool {
+        self.rest.first() == Some(&0)
+    }
 }
 
 impl<'a> Iterator for TcpOptions<'a> {
@@ -67,7 +72,10 @@ impl<'a> Iterator for TcpOptions<'a> {
         let bytes = core::mem::take(&mut self.rest);
         let (&kind, after) = bytes.split_first()?;
         match kind {
-            0 => return None,
+            0 => {
+                self.rest = bytes;
+                return None;
+            }
             1 => {
                 self.rest = after;
                 return Some(Ok(TcpOption::NoOperation));
