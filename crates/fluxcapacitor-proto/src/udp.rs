@@ -11,6 +11,7 @@ use crate::ip::IpProtocol;
 /// The UDP header as it is on the wire (RFC 768, "Format").
 ///
 /// Every setter keeps the checksum right if it was (RFC 1624), in constant time; an absent one stays absent.
+/// A [partial](crate::checksum::ChecksumStatus::Partial) one does not cover this header yet, and must be completed before.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]

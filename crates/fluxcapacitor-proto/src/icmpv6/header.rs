@@ -67,8 +67,10 @@ impl Icmpv6UnreachableCode {
 
 /// The first eight bytes of every ICMPv6 message as they are on the wire (RFC 4443, section 2.1).
 ///
-/// Every setter keeps the checksum right if it was (RFC 1624), in constant time. Which of the accessors of the second
-/// four bytes makes sense depends on the type.
+/// Every setter keeps the checksum right if it was (RFC 1624), in constant time.
+/// A [partial](crate::checksum::ChecksumStatus::Partial) one does not cover this header yet, and must be completed before.
+///
+/// Which of the accessors of the second four bytes makes sense depends on the type.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]

@@ -10,6 +10,7 @@ use super::TcpFlags;
 /// The TCP header without options, as it is on the wire (RFC 9293, section 3.1).
 ///
 /// Every setter keeps the checksum right if it was (RFC 1624), in constant time.
+/// A [partial](crate::checksum::ChecksumStatus::Partial) one does not cover this header yet, and must be completed before.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
