@@ -114,6 +114,15 @@ impl Stop {
         let at = Location::caller();
         Self::Failed(format!("{}:{}: {why}", at.file(), at.line()))
     }
+
+    /// A failure with what else is known of it.
+    #[must_use]
+    pub fn with(self, known: impl fmt::Display) -> Self {
+        match self {
+            Self::Failed(why) => Self::Failed(format!("{why}; {known}")),
+            not_run @ Self::NotRun(_) => not_run,
+        }
+    }
 }
 
 impl<E: std::error::Error> From<E> for Stop {

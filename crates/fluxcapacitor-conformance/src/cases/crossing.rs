@@ -50,8 +50,10 @@ pub(super) fn owned(bench: &Bench<'_>) -> Outcome {
             ];
             threads.map(joined).into_iter().collect()
         })
-    })?;
-    echoed(&reader.read()?.total(), sent);
+    });
+    let total = reader.read()?.total();
+    let sent = sent.map_err(|stop| stop.with(&total))?;
+    echoed(&total, sent);
     bench.until("all home", || Ok(b_tx.reclaim().map(|_| b_tx.in_flight() == 0)?))?;
     all_in_hand(bench, &mut || {
         let mut batch = Batch::new(WINDOW);
@@ -87,8 +89,10 @@ pub(super) fn engine(bench: &Bench<'_>) -> Outcome {
             ended = Some(joined(thread)?);
             Ok(())
         })
-    })?;
-    echoed(&reader.read()?.total(), sent);
+    });
+    let total = reader.read()?.total();
+    let sent = sent.map_err(|stop| stop.with(&total))?;
+    echoed(&total, sent);
     let Some(mut engine) = ended else { return Err(Stop::failed("it did not run")) };
     all_in_hand(bench, &mut || {
         let mut kept = Vec::new();
