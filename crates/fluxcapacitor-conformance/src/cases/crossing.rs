@@ -24,15 +24,19 @@ const fn packets(backend: Backend) -> u32 {
     if backend.is_kernel() { 200_000 } else { 100_000 }
 }
 
-/// How many frames B has: so few that all are used again and again, and a loss of some ends the traffic.
+/// How many frames B has to receive into: so few that all are used again and again, and a loss of some ends the traffic.
+/// Not fewer: a card may hold the 256 that it has sent until it is asked for more, and as many to receive into.
 const FRAMES: u32 = 1024;
+
+/// And as many again to send with, which the sending half keeps for itself.
+const FRAMES_OWNED: u32 = 2 * FRAMES;
 
 /// How long a thread waits before it looks whether all is over.
 const NAP: Duration = Duration::from_millis(20);
 
 /// B receives on one thread and sends the very same packets back on another.
 pub(super) fn owned(bench: &Bench<'_>) -> Outcome {
-    let (mut b_rx, mut b_tx) = bench.halves(B, |builder| builder.frames(FRAMES))?;
+    let (mut b_rx, mut b_tx) = bench.halves(B, |builder| builder.frames(FRAMES_OWNED))?;
     let reader = b_rx.stats_reader();
     let sent = round(bench, |shared| {
         let (onward, arrived) = sync_channel(2 * WINDOW);
@@ -55,7 +59,7 @@ pub(super) fn owned(bench: &Bench<'_>) -> Outcome {
     let sent = sent.map_err(|stop| stop.with(&total))?;
     echoed(&total, sent);
     bench.until("all home", || Ok(b_tx.reclaim().map(|_| b_tx.in_flight() == 0)?))?;
-    all_in_hand(bench, &mut || {
+    all_in_hand(bench, FRAMES_OWNED, &mut || {
         let mut batch = Batch::new(WINDOW);
         b_rx.recv(&mut batch)?;
         Ok(batch.into_iter().chain(std::iter::from_fn(|| b_tx.allocate())).collect())
@@ -94,7 +98,7 @@ pub(super) fn engine(bench: &Bench<'_>) -> Outcome {
     let sent = sent.map_err(|stop| stop.with(&total))?;
     echoed(&total, sent);
     let Some(mut engine) = ended else { return Err(Stop::failed("it did not run")) };
-    all_in_hand(bench, &mut || {
+    all_in_hand(bench, FRAMES, &mut || {
         let mut kept = Vec::new();
         engine.poll_once(|batch| kept.extend(batch.into_iter().map(PacketRef::keep)))?;
         Ok(kept)
@@ -108,16 +112,20 @@ fn echoed(total: &QueueStats, sent: u32) {
     assert_eq!(total.tx_bytes, total.rx_bytes, "{total}");
 }
 
-/// Every frame of B can be in hand at a time, so that none is lost.
-fn all_in_hand(bench: &Bench<'_>, take: &mut dyn FnMut() -> Outcome<Vec<Packet>>) -> Outcome {
+/// All `frames` of B can be in hand at a time, so that none is lost.
+fn all_in_hand(
+    bench: &Bench<'_>,
+    frames: u32,
+    take: &mut dyn FnMut() -> Outcome<Vec<Packet>>,
+) -> Outcome {
     let mut sender = bench.open(A, |builder| builder)?;
     let mut held: Vec<Packet> = take()?;
     bench.until("all in hand", || {
         bench.send(&mut sender, &bench.packets(A, 0..16))?;
         held.extend(take()?);
-        Ok(held.len() >= FRAMES as usize)
+        Ok(held.len() >= frames as usize)
     })?;
-    assert_eq!(held.len(), FRAMES as usize);
+    assert_eq!(held.len(), frames as usize);
     Ok(())
 }
 
