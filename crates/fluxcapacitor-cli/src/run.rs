@@ -58,13 +58,13 @@ pub trait Tool {
 
 /// Receives and drops.
 pub fn rxdrop(options: &RunOptions) -> anyhow::Result<()> {
-    let (line, stop) = open(options)?;
+    let (line, stop) = open::<RxDrop>(options)?;
     line.drive(options, stop, RxDrop::new(options.batch), Partner::Sends)
 }
 
 /// Swaps MAC addresses and sends back.
 pub fn l2fwd(options: &RunOptions) -> anyhow::Result<()> {
-    let (line, stop) = open(options)?;
+    let (line, stop) = open::<L2Fwd>(options)?;
     line.drive(options, stop, L2Fwd::new(options.batch), Partner::Sends)
 }
 
@@ -72,16 +72,20 @@ pub fn l2fwd(options: &RunOptions) -> anyhow::Result<()> {
 pub fn txonly(options: &TxOptions) -> anyhow::Result<()> {
     let TxOptions { run, destination } = options;
     let packet = packet(run.port.packet_size, run.port.frame_size, *destination)?;
-    let (line, stop) = open(run)?;
+    let (line, stop) = open::<TxOnly>(run)?;
     txonly::check_mtu(&packet, line.mtu())?;
     line.drive(run, stop, TxOnly::new(run.batch, packet), Partner::Drops)
 }
 
 /// Opens what was asked for. From before that, signals end it in good order: they would leave IRQs deferred.
-fn open(options: &RunOptions) -> anyhow::Result<(Line, Stop)> {
+fn open<T: Tool>(options: &RunOptions) -> anyhow::Result<(Line, Stop)> {
     options.check()?;
     let stop = Stop::new(options.port.seconds)?;
-    let line = Line::open(&options.port, |builder| options.builder(builder))?;
+    let line = Line::open(&options.port, |builder| match T::INTEREST {
+        // It sends what it has received, if anything.
+        Interest::Rx => options.builder(builder).tx_reserve(0),
+        Interest::Tx => options.builder(builder),
+    })?;
     Ok((line, stop.restarted()))
 }
 

@@ -223,7 +223,7 @@ fn a_panic_at_any_packet_of_for_each_leaves_the_rest_in_the_ring() {
         lab.receive(60..70);
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             lab.exchange(|exchange| {
-                exchange.lend().for_each(|lent| assert_ne!(lent.len(), 60 + bad))
+                exchange.lend().for_each(|lent| assert_ne!(lent.len(), 60 + bad));
             });
         }));
         assert!(panicked.is_err());

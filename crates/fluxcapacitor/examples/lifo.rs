@@ -72,7 +72,9 @@ fn main() -> ExitCode {
 
 #[cfg(target_os = "linux")]
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let mut raw = FluxBuilder::new(&options.interface).queue(options.queue).build_raw()?;
+    // In a fill ring with room for all frames, they would all be posted, and taken in turn.
+    let builder = FluxBuilder::new(&options.interface).queue(options.queue).fill_size(1024);
+    let mut raw = builder.build_raw()?;
     eprintln!("{}", raw.granted());
     // From here on the pool is empty, and what calls on it (`refill`, `reclaim`) is not called.
     let mut lifo = Lifo::new(raw.pool.drain());

@@ -71,6 +71,7 @@ pub struct FluxBuilder {
     interfaces: Vec<String>,
     queues: Queues,
     frames: Option<u32>,
+    tx_reserve: Option<u32>,
     frame_size: u32,
     headroom: u32,
     rings: RingSizes,
@@ -91,6 +92,7 @@ impl FluxBuilder {
             interfaces: vec![interface.into()],
             queues: Queues::default(),
             frames: None,
+            tx_reserve: None,
             frame_size: FRAME_SIZE_MIN,
             headroom: 0,
             rings: RingSizes::default(),
@@ -123,10 +125,19 @@ impl FluxBuilder {
         self
     }
 
-    /// Number of frames of each packet memory; by default as many as the fill and the tx ring have slots, 4096,
+    /// Number of frames of each packet memory; by default as many as the rx and the tx ring have slots, 4096,
     /// for each interface.
     pub fn frames(mut self, frames: u32) -> Self {
         self.frames = Some(frames);
+        self
+    }
+
+    /// How many of the frames are kept to send with, and are not posted to be received into: by default as many as the
+    /// tx ring has slots, but no more than half. A program that sends only what it has received needs none.
+    ///
+    /// An engine keeps none in any case. Of frames that several interfaces share it is the sum.
+    pub fn tx_reserve(mut self, frames: u32) -> Self {
+        self.tx_reserve = Some(frames);
         self
     }
 
@@ -142,7 +153,8 @@ impl FluxBuilder {
         self
     }
 
-    /// Slots of the fill ring, a power of two; 2048 by default.
+    /// Slots of the fill ring, a power of two; 4096 by default, twice as many as those of the rx ring: else a full rx
+    /// ring would leave nothing to receive into.
     pub fn fill_size(mut self, slots: u32) -> Self {
         self.rings.fill = slots;
         self

@@ -110,6 +110,10 @@ impl Ours {
         let thread = wire.spawn("contestant", move || {
             cpu::pin(on).context("pinning the contestant")?;
             let mut builder = FluxBuilder::new(&*interface).queue(queue);
+            if case.scenario != Scenario::Txonly {
+                // It sends what it has received, if anything.
+                builder = builder.tx_reserve(0);
+            }
             if case.wait == Wait::Busy {
                 builder = builder.busy_poll(case.deferral.busy_poll(case.batch));
             }

@@ -24,12 +24,14 @@ pub struct RingSizes {
     pub completion: u32,
 }
 
-/// Slots in each ring unless asked otherwise: what the kernel's own tools use.
+/// Slots in a ring unless asked otherwise: what the kernel's own tools use.
 const SLOTS: u32 = 2048;
 
 impl Default for RingSizes {
+    /// The fill ring has twice as many slots as the others: behind a full rx ring there is still something to receive
+    /// into, for the descriptors of a card too.
     fn default() -> Self {
-        Self { fill: SLOTS, rx: SLOTS, tx: SLOTS, completion: SLOTS }
+        Self { fill: 2 * SLOTS, rx: SLOTS, tx: SLOTS, completion: SLOTS }
     }
 }
 

@@ -14,8 +14,7 @@ pub(super) const ETHERNET_OVERHEAD: u32 = 26;
 impl FluxBuilder {
     /// The layout, if its frames hold the packets of all interfaces.
     pub(super) fn layout(&self, ports: &[Port]) -> Result<Layout> {
-        let all =
-            (self.rings.fill.saturating_add(self.rings.tx)).saturating_mul(ports.len() as u32);
+        let all = (self.rings.rx.saturating_add(self.rings.tx)).saturating_mul(ports.len() as u32);
         let frames = self.frames.unwrap_or(all);
         let layout = Layout::new(self.frame_size, frames, self.headroom)?;
         ports.iter().try_for_each(|port| self.check_mtu(port, layout))?;

@@ -99,7 +99,12 @@ struct Rung<'b> {
 impl Rung<'_> {
     fn open(&self, hooked: &[Hooked]) -> Result<Group> {
         let (frames, count) = (self.layout.frames(), hooked.len() as u32);
-        let tx_reserve = (self.builder.rings.tx.saturating_mul(count)).min(frames / 2);
+        let usual = (self.builder.rings.tx.saturating_mul(count)).min(frames / 2);
+        let tx_reserve = self.builder.tx_reserve.unwrap_or(usual);
+        if tx_reserve > frames {
+            let why = format!("there are {frames} frames");
+            return Err(Error::invalid("tx reserve", tx_reserve, why));
+        }
         // What the fill rings get of the frames, in equal parts.
         let share = (frames - tx_reserve) / count;
         let (umem, mut pool) = UmemRegion::new(self.layout, self.builder.pages)?;

@@ -47,7 +47,7 @@ impl RxHalf {
         (low_water, share): (u32, u32),
     ) -> Result<u32> {
         // Of what is missing, a part may be waiting in the rx ring.
-        let enough = self.enough(low_water);
+        let enough = self.enough(low_water, share);
         if self.fill.room_for(enough)? < enough {
             return Ok(0);
         }
@@ -61,9 +61,8 @@ impl RxHalf {
         pool: &mut FramePool,
         (low_water, share): (u32, u32),
     ) -> Result<u32> {
-        let missing = self.missing()?;
-        let want = missing.min(share.saturating_sub(self.out()));
-        if want == 0 || !self.is_low(missing, low_water) {
+        let want = self.wanted(share)?;
+        if want < self.enough(low_water, share) {
             return Ok(0);
         }
         self.take_home(shared, pool, want)
@@ -87,17 +86,17 @@ impl RxHalf {
         Ok(posted)
     }
 
-    /// Whether so many missing frames are enough to post some.
+    /// How many frames are to be posted, if there are to be `share` to receive into.
     #[inline]
-    pub(crate) fn is_low(&self, missing: u32, low_water: u32) -> bool {
-        missing >= self.enough(low_water)
+    pub(crate) fn wanted(&mut self, share: u32) -> Result<u32> {
+        Ok(self.missing()?.min(share.saturating_sub(self.out())))
     }
 
-    /// `low_water` frames, or half of a ring that is too short for that many to be missing before there is none
-    /// left.
+    /// How many must be wanted before some are posted: `low_water`, or less of a ring or a share that is too small for
+    /// that many to be missing before there is none left.
     #[inline]
-    fn enough(&self, low_water: u32) -> u32 {
-        low_water.min(self.fill.size() / 2).max(1)
+    pub(crate) fn enough(&self, low_water: u32, share: u32) -> u32 {
+        low_water.min(self.fill.size() / 2).min(share / 8).max(1)
     }
 
     /// How many frames are posted whose packets were not taken yet.

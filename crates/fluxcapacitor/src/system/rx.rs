@@ -31,6 +31,8 @@ pub struct FluxRx {
     half: RxHalf,
     pool: FramePool,
     shared: Arc<SharedFrameState>,
+    /// How many frames there are to receive into: all that the other half does not keep.
+    share: u32,
     /// Of the other half, for as long as there is that.
     sender: Weak<()>,
     reader: StatsReader,
@@ -46,7 +48,8 @@ impl FluxRx {
         sender: Weak<()>,
         reader: StatsReader,
     ) -> Self {
-        Self { half, pool, shared, sender, reader, feed: None }
+        let share = half.out() + pool.len() as u32;
+        Self { half, pool, shared, share, sender, reader, feed: None }
     }
 
     /// Has `tap` see the packets that come in, before [`FluxRx::recv`] returns; takes the place of an earlier one.
@@ -211,8 +214,8 @@ impl FluxRx {
     /// Posts frames that have come home, once enough are missing.
     #[inline]
     fn refill(&mut self) -> Result<()> {
-        let missing = self.half.missing()?;
-        if !self.half.is_low(missing, LOW_WATER) {
+        let wanted = self.half.wanted(self.share)?;
+        if wanted < self.half.enough(LOW_WATER, self.share) {
             return Ok(());
         }
         if self.half.granted.multi_buffer {
@@ -220,9 +223,10 @@ impl FluxRx {
             self.pool.give_chain(self.half.rx.salvage())?;
         }
         if self.sender.strong_count() == 0 {
+            self.share = self.umem().layout().frames();
             self.shared.take(Home::Tx, &mut self.pool)?;
         }
-        if self.half.take_home(&self.shared, &mut self.pool, missing)? > 0 {
+        if self.half.take_home(&self.shared, &mut self.pool, wanted)? > 0 {
             self.half.publish().or_else(unless_down)?;
         }
         Ok(())

@@ -45,3 +45,34 @@ fn an_engine_posts_packets_that_were_kept_and_dropped() {
         engine.poll_once(|_| ()).unwrap();
     }
 }
+
+#[test]
+fn a_half_posts_in_lots_what_comes_home_one_by_one() {
+    let world = World::new(3);
+    let nic = world.nic(NicConfig::new("a")).unwrap();
+    let (mut rx, _tx) = FluxBuilder::new(nic.name()).build_system().unwrap().split().unwrap();
+    let (before, mut batch) = (rx.stats().unwrap().total().refills, Batch::new(8));
+    for number in 0..1000 {
+        nic.inject(&packet(number));
+        assert_eq!(rx.recv(&mut batch).unwrap(), 1);
+        batch.clear();
+    }
+    let refills = rx.stats().unwrap().total().refills - before;
+    assert!((1..=1000 / 64).contains(&refills), "{refills}");
+}
+
+#[test]
+fn a_reserve_is_what_was_asked_for() {
+    let world = World::new(4);
+    let nic = world.nic(NicConfig::new("a")).unwrap();
+    let of = |reserve| FluxBuilder::new(nic.name()).frames(1024).tx_reserve(reserve);
+    for (reserve, posted) in [(0, 1024), (24, 1000), (1024, 0)] {
+        let raw = of(reserve).build_raw().unwrap();
+        assert_eq!((raw.census().rx, raw.pool.len()), (posted, reserve as usize));
+        let (_rx, mut tx) = fluxcapacitor::system::split(raw);
+        let mine: Vec<_> = std::iter::from_fn(|| tx.allocate()).collect();
+        assert_eq!(mine.len(), reserve as usize);
+    }
+    let refused = of(1025).build_raw().unwrap_err();
+    assert!(refused.to_string().contains("there are 1024 frames"), "{refused}");
+}
