@@ -72,7 +72,7 @@ fn conditions(verdict: &Verdict, all: &[Verdict]) -> Result<String> {
     let mode = granted.as_deref().and_then(|granted| granted.split_once(": "));
     let mode = mode.map_or("?", |(_, mode)| mode);
     let trip = round_trip_ns.map_or_else(String::new, |ns| {
-        format!(", a cache line from one to the other and back in {ns} ns at best")
+        format!(", a cache line from one to the other and back in {ns} ns as a rule")
     });
     let noisy: u32 = all.iter().map(|verdict| verdict.noisy_rows).sum();
     let rows: u32 = all.iter().map(|verdict| verdict.rows).sum();

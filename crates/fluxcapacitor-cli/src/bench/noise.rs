@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 /// Beyond this share of its time that it waited for a processor, a run is disturbed.
 pub const WAITED_MAX: f64 = 0.05;
 
-/// Beyond so many times the shortest of all runs, a round trip between the processors says that they have moved: those
+/// Beyond so many times what it takes as a rule, a round trip between the processors says that they have moved: those
 /// of a virtual machine do.
 pub const ROUND_TRIP_MAX: f64 = 3.0;
 
@@ -26,10 +26,32 @@ pub const RUNS_A_REPEAT: u32 = 2;
 const ROUND_TRIPS: u32 = 2000;
 const TRIES: u32 = 5;
 
-/// Whether a cache line took much longer than at the best of times: then the processors have moved.
-pub fn is_far(round_trip: Option<Duration>, shortest: Option<Duration>) -> bool {
-    let pair = round_trip.zip(shortest);
-    pair.is_some_and(|(taken, shortest)| taken > shortest.mul_f64(ROUND_TRIP_MAX))
+/// Whether a cache line took much longer than as a rule: then the processors have moved.
+pub fn is_far(round_trip: Option<Duration>, usual: Option<Duration>) -> bool {
+    let pair = round_trip.zip(usual);
+    pair.is_some_and(|(taken, usual)| taken > usual.mul_f64(ROUND_TRIP_MAX))
+}
+
+/// Round trips between the processors, before and after each run.
+#[derive(Clone, Debug, Default)]
+pub struct RoundTrips(Vec<Duration>);
+
+impl RoundTrips {
+    /// A few of them.
+    pub fn measured(cpus: (usize, usize)) -> Self {
+        Self((0..TRIES).filter_map(|_| round_trip(cpus)).collect())
+    }
+
+    pub fn note(&mut self, round_trip: Option<Duration>) {
+        self.0.extend(round_trip);
+    }
+
+    /// What one takes as a rule: the middle one. None on one processor.
+    pub fn usual(&self) -> Option<Duration> {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).copied()
+    }
 }
 
 /// A word on cache lines of its own: processors fetch them in pairs.
@@ -150,6 +172,19 @@ mod tests {
         if let [one, other, ..] = *cpus {
             assert!(round_trip((one, other)).unwrap() > Duration::ZERO);
         }
+    }
+
+    #[test]
+    fn what_a_round_trip_takes_as_a_rule_is_neither_the_best_nor_the_worst() {
+        let mut round_trips = RoundTrips::default();
+        assert_eq!(round_trips.usual(), None);
+        for ns in [29, 100, 410] {
+            round_trips.note(Some(Duration::from_nanos(ns)));
+        }
+        round_trips.note(None);
+        assert_eq!(round_trips.usual(), Some(Duration::from_nanos(100)));
+        assert!(is_far(Some(Duration::from_nanos(410)), round_trips.usual()));
+        assert!(!is_far(Some(Duration::from_nanos(29)), round_trips.usual()));
     }
 
     #[test]

@@ -55,12 +55,12 @@ pub struct Latency {
 }
 
 impl Row {
-    /// None if there were no runs. Round trips are held against the shortest of all.
+    /// None if there were no runs. Round trips are held against what they take as a rule.
     pub fn new(
         case: Case,
         contestant: &str,
         trials: &[Trial],
-        shortest: Option<Duration>,
+        usual: Option<Duration>,
     ) -> Option<Self> {
         let mpps = trials.iter().filter_map(|trial| match trial.found {
             Found::Mpps(mpps) => Some(mpps),
@@ -88,7 +88,7 @@ impl Row {
             cpu_ns_per_packet: Spread::of(trials.iter().filter_map(|trial| trial.cpu_ns).collect()),
             counts_agree: difference.is_none(),
             difference,
-            noise: noise(&main, trials, shortest),
+            noise: noise(&main, trials, usual),
             is_apart: None,
             case,
         })
@@ -120,7 +120,7 @@ fn latency(trials: &[Trial]) -> Option<Latency> {
     })
 }
 
-fn noise(main: &Spread, trials: &[Trial], shortest: Option<Duration>) -> Vec<String> {
+fn noise(main: &Spread, trials: &[Trial], usual: Option<Duration>) -> Vec<String> {
     let mut noise = Vec::new();
     if main.width() > SPREAD_MAX {
         noise.push(format!("its runs are {:.0} % apart", main.width() * 100.0));
@@ -130,13 +130,13 @@ fn noise(main: &Spread, trials: &[Trial], shortest: Option<Duration>) -> Vec<Str
         noise.push(format!("it waited for its processor {:.0} % of the time", waited * 100.0));
     }
     let longest = trials.iter().filter_map(|trial| trial.round_trip).max();
-    if is_far(longest, shortest)
-        && let Some((longest, shortest)) = longest.zip(shortest)
+    if is_far(longest, usual)
+        && let Some((longest, usual)) = longest.zip(usual)
     {
         noise.push(format!(
-            "a cache line took up to {} ns between the processors, {} at other times",
+            "a cache line took up to {} ns between the processors, {} as a rule",
             longest.as_nanos(),
-            shortest.as_nanos()
+            usual.as_nanos()
         ));
     }
     noise
@@ -192,12 +192,12 @@ mod tests {
 
     #[test]
     fn a_run_is_disturbed_by_other_work_and_not_by_its_result() {
-        let shortest = Some(Duration::from_nanos(100));
+        let usual = Some(Duration::from_nanos(100));
         let (quiet, moved) = (trial(1.0), Some(Duration::from_nanos(301)));
-        assert!(!quiet.is_disturbed(shortest) && !quiet.is_disturbed(None));
+        assert!(!quiet.is_disturbed(usual) && !quiet.is_disturbed(None));
         assert!(Trial { waited: 0.06, ..trial(1.0) }.is_disturbed(None));
-        assert!(Trial { round_trip: moved, ..trial(1.0) }.is_disturbed(shortest));
-        assert!(!Trial { round_trip: None, ..trial(1.0) }.is_disturbed(shortest), "one processor");
+        assert!(Trial { round_trip: moved, ..trial(1.0) }.is_disturbed(usual));
+        assert!(!Trial { round_trip: None, ..trial(1.0) }.is_disturbed(usual), "one processor");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! All cases, all contestants, in turns.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use fluxcapacitor::Error;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Options;
 use super::case::{Case, Scenario};
 use super::contestant::Contestant;
-use super::noise::{self, RUNS_A_REPEAT};
+use super::noise::{RUNS_A_REPEAT, RoundTrips};
 use super::ours::Granted;
 use super::plot;
 use super::row::Row;
@@ -37,7 +37,7 @@ pub struct Verdict {
     pub rounds: u32,
     /// Runs that were made again, because the machine was busy with something else.
     pub repeated_runs: u32,
-    /// How long a cache line takes between both processors and back, at best; none on one processor.
+    /// How long a cache line takes between both processors and back, as a rule; none on one processor.
     pub round_trip_ns: Option<u64>,
     pub rows: usize,
     /// Rows whose contestant's counts are not the interface's.
@@ -68,7 +68,7 @@ pub fn run(options: &Options) -> Result<()> {
         contestants: &contestants,
         rounds: options.rounds,
         show: Show::new(options.output),
-        shortest: noise::round_trip(cpus),
+        round_trips: RoundTrips::measured(cpus),
         granted: None,
         repeated: 0,
     };
@@ -98,7 +98,7 @@ pub fn run(options: &Options) -> Result<()> {
         seconds: options.seconds.as_secs_f64(),
         rounds: options.rounds,
         repeated_runs: session.repeated,
-        round_trip_ns: session.shortest.map(|time| time.as_nanos() as u64),
+        round_trip_ns: session.round_trips.usual().map(|time| time.as_nanos() as u64),
         rows: rows.len(),
         rows_that_differ: rows.iter().filter(|row| !row.counts_agree).count(),
         noisy_rows: rows.iter().filter(|row| !row.noise.is_empty()).count(),
@@ -124,8 +124,7 @@ struct Session<'s> {
     contestants: &'s [Contestant],
     rounds: u32,
     show: Show,
-    /// The shortest round trip between the processors up to now.
-    shortest: Option<Duration>,
+    round_trips: RoundTrips,
     granted: Option<Granted>,
     /// Runs that were made again.
     repeated: u32,
@@ -155,7 +154,8 @@ impl Session<'_> {
                     break;
                 }
                 let Some(mut trial) = ran else { continue };
-                while repeats > 0 && trial.is_disturbed(self.shortest) {
+                while repeats > 0 && trial.is_disturbed(self.round_trips.usual()) {
+                    self.round_trips.note(trial.round_trip);
                     let Some(again) = run()? else { break };
                     trial = again;
                     repeats -= 1;
@@ -165,9 +165,9 @@ impl Session<'_> {
                 trials[turn].push(trial);
             }
         }
-        let shortest = self.shortest;
+        let usual = self.round_trips.usual();
         let rows = self.contestants.iter().zip(&trials);
-        let rows = rows.filter_map(|(one, trials)| Row::new(case, &one.name, trials, shortest));
+        let rows = rows.filter_map(|(one, trials)| Row::new(case, &one.name, trials, usual));
         let mut rows: Vec<Row> = rows.collect();
         if let Some((first, others)) = rows.split_first_mut() {
             others.iter_mut().for_each(|row| row.compare(first));
@@ -177,7 +177,7 @@ impl Session<'_> {
 
     /// What is told once: what was granted, and that busy polling is not what it says.
     fn note(&mut self, trial: &Trial, case: Case) {
-        self.shortest = self.shortest.into_iter().chain(trial.round_trip).min();
+        self.round_trips.note(trial.round_trip);
         let Some(granted) = &trial.granted else { return };
         if granted.busy_poll_is_void && case.wait == Wait::Busy {
             self.show.once("busy polling does nothing here: the driver names no NAPI instance, so `busy` is a system call a turn");

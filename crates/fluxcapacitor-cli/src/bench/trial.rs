@@ -57,9 +57,9 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Whether the machine did something else meanwhile. Round trips are held against the shortest of all.
-    pub fn is_disturbed(&self, shortest: Option<Duration>) -> bool {
-        self.waited > WAITED_MAX || noise::is_far(self.round_trip, shortest)
+    /// Whether the machine did something else meanwhile. Round trips are held against what they take as a rule.
+    pub fn is_disturbed(&self, usual: Option<Duration>) -> bool {
+        self.waited > WAITED_MAX || noise::is_far(self.round_trip, usual)
     }
 }
 
