@@ -153,8 +153,8 @@ impl FluxBuilder {
         self
     }
 
-    /// Slots of the fill ring, a power of two; 4096 by default, twice as many as those of the rx ring: else a full rx
-    /// ring would leave nothing to receive into.
+    /// Slots of the fill ring, a power of two; 4096 by default, twice as many as those of the rx ring: a full rx ring
+    /// leaves something to receive into then, if there are the frames (see [`FluxBuilder::tx_reserve`]).
     pub fn fill_size(mut self, slots: u32) -> Self {
         self.rings.fill = slots;
         self

@@ -146,7 +146,7 @@ impl FluxEngine {
     }
 
     /// How many frames may be missing in a fill ring before it is refilled; 64 by default, and never more than
-    /// half of the ring.
+    /// half of the ring, or an eighth of the frames that there are to receive into.
     #[must_use]
     pub fn low_water(mut self, frames: u32) -> Self {
         self.options.low_water = frames.max(1);

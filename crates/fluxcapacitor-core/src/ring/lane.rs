@@ -28,8 +28,8 @@ pub struct RingSizes {
 const SLOTS: u32 = 2048;
 
 impl Default for RingSizes {
-    /// The fill ring has twice as many slots as the others: behind a full rx ring there is still something to receive
-    /// into, for the descriptors of a card too.
+    /// The fill ring has twice as many slots as the others: with as many frames, behind a full rx ring there is still
+    /// something to receive into, for the descriptors of a card too.
     fn default() -> Self {
         Self { fill: 2 * SLOTS, rx: SLOTS, tx: SLOTS, completion: SLOTS }
     }
