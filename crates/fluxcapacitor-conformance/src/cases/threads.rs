@@ -1,7 +1,7 @@
 //! The halves of a socket on threads of their own.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -264,12 +264,11 @@ fn send_on(
 ) -> Outcome {
     while !shared.is_over() {
         // Also wakes when the other thread ends.
-        let Ok(first) = arrived.recv_timeout(Duration::from_millis(20)) else {
-            let gone = matches!(arrived.try_recv(), Err(TryRecvError::Disconnected));
-            if gone {
-                return Ok(());
-            }
-            continue;
+        let first = match arrived.recv_timeout(Duration::from_millis(20)) {
+            Ok(first) => first,
+            // To look once more here would be to take a packet.
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
         for packet in std::iter::once(first).chain(arrived.try_iter()).take(WINDOW) {
             tx.push(packet)?;
