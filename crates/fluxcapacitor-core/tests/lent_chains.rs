@@ -52,7 +52,7 @@ impl Lab {
 
     fn exchange(&mut self, decide: impl FnOnce(&Exchange<'_>) -> usize) -> usize {
         let LaneRings { fill, rx, tx, .. } = &mut self.lane;
-        rx.exchange_whole(fill, tx, &mut [], 64, |exchange, _| decide(exchange)).unwrap().unwrap()
+        rx.exchange_whole(fill, tx, &mut [], 64, |exchange, _| decide(exchange)).unwrap()
     }
 
     /// Length and whether it goes on, of what has been sent, which is completed.

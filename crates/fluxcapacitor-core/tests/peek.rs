@@ -46,7 +46,9 @@ impl Lab {
 
     fn exchange<T>(&mut self, decide: impl FnOnce(&Exchange<'_>) -> T) -> T {
         let LaneRings { fill, rx, tx, .. } = &mut self.lane;
-        rx.exchange(fill, tx, &mut [], 64, |exchange, _| decide(exchange)).unwrap().unwrap()
+        let mut decided = None;
+        rx.exchange(fill, tx, &mut [], 64, |exchange, _| decided = Some(decide(exchange))).unwrap();
+        decided.unwrap()
     }
 }
 

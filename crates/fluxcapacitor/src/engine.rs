@@ -207,10 +207,7 @@ impl FluxEngine {
     /// [`Error::LinkGone`] if an interface has gone; [`Error::Ring`] if a ring is corrupt.
     #[inline]
     pub fn poll_once(&mut self, mut callback: impl FnMut(PacketBatch<'_>)) -> Result<usize> {
-        match self.workers.as_mut_slice() {
-            [worker] => worker.turn(&self.options, &mut callback),
-            workers => worker::turn_all(workers, &self.options, &mut |batch| callback(batch)),
-        }
+        worker::turn(&mut self.workers, &self.options, &mut callback)
     }
 
     /// Runs all queues on this thread, until it is stopped.
@@ -221,10 +218,7 @@ impl FluxEngine {
     /// # Panics
     /// If `callback` does. No frame is lost, and the engine can be run again.
     pub fn run(&mut self, mut callback: impl FnMut(PacketBatch<'_>)) -> Result<()> {
-        match self.workers.as_mut_slice() {
-            [worker] => worker.run(&self.options, &self.stop, &mut callback),
-            workers => worker::run_all(workers, &self.options, &self.stop, &mut callback),
-        }
+        worker::run(&mut self.workers, &self.options, &self.stop, &mut callback)
     }
 
     /// Runs each worker on a thread of its own. `make` is called on each of them, for the state that the

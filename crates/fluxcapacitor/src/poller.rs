@@ -83,9 +83,11 @@ impl Pace {
     #[inline]
     pub(crate) fn after(&mut self, packets: usize) -> Next {
         if packets > 0 {
-            let full_turns = self.full_turns.wrapping_add(1);
-            *self = Self { full_turns, ..Self::new(self.poller) };
-            let check = full_turns.is_multiple_of(TURNS_A_CHECK);
+            self.full_turns = self.full_turns.wrapping_add(1);
+            if self.idle_turns > 0 {
+                (self.idle_turns, self.since, self.asleep) = (0, None, false);
+            }
+            let check = self.full_turns.is_multiple_of(TURNS_A_CHECK);
             return if check { Next::LookAtLinks } else { Next::Look };
         }
         match self.poller {

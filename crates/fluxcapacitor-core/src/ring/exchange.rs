@@ -13,6 +13,7 @@ mod chains;
 mod peek;
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::{fmt, mem};
 
@@ -38,7 +39,7 @@ pub struct Exchange<'r> {
     umem: &'r UmemRegion,
     /// No more packets than each of the ways has slots.
     cells: &'r [<Descriptor as Slot>::Cell],
-    /// How many of them have not been lent; all of them are, while they are with a [`Lending`].
+    /// How many of them have not been lent, never more than there are; all of them are, while they are with a [`Lending`].
     left: Cell<usize>,
     received: Holder,
     /// Descriptors that were rejected, and how many lie behind the one that has ended the batch.
@@ -106,15 +107,9 @@ impl<'r> Exchange<'r> {
     pub fn lend(&self) -> Lending<'_> {
         let (umem, received, home) = (self.umem.frames(), self.received, self.back.holder);
         let queued = self.own.holder();
-        let next = self.cells.len() - self.left.take();
-        Lending {
-            exchange: self,
-            umem,
-            received,
-            home,
-            queued,
-            rest: Rest::new(&self.cells[next..]),
-        }
+        // SAFETY: [within-slots]: no more are left than there are.
+        let rest = unsafe { Rest::last(self.cells, self.left.take()) };
+        Lending { exchange: self, umem, received, home, queued, rest }
     }
 
     /// How many packets have not been lent yet, at most: what is rejected counts until it is seen.
@@ -184,6 +179,15 @@ impl<'r> Exchange<'r> {
         }
     }
 
+    /// Rejects a descriptor, which ends the batch: a loop that went on there would be longer for every packet. So many
+    /// lie behind it.
+    #[inline]
+    fn reject(&self, behind: usize) {
+        self.rejected.set(self.rejected.get() + 1);
+        self.rejected_before.set(self.rejected_before.get() + 1);
+        self.behind.set(behind);
+    }
+
     #[inline]
     fn count(&self, bytes: u64) {
         self.bytes.set(self.bytes.get().wrapping_add(bytes));
@@ -224,19 +228,11 @@ pub struct Lending<'x> {
 }
 
 impl<'x> Lending<'x> {
-    /// Lends what a descriptor says that has so many behind it.
+    /// Lends what a descriptor says.
     #[inline]
-    fn claim(&mut self, descriptor: Descriptor, behind: usize) -> Option<Lent<'x>> {
+    fn claim(&self, descriptor: Descriptor) -> Option<Lent<'x>> {
         let Self { exchange, home, queued, .. } = *self;
-        let claim = self.umem.claim(descriptor.addr, descriptor.extent(), self.received);
-        let Some(claim) = claim else {
-            // A loop that went on here would be longer for every packet.
-            exchange.rejected.set(exchange.rejected.get() + 1);
-            exchange.rejected_before.set(exchange.rejected_before.get() + 1);
-            exchange.behind.set(behind);
-            self.rest.skip();
-            return None;
-        };
+        let claim = self.umem.claim(descriptor.addr, descriptor.extent(), self.received)?;
         Some(Lent { loan: claim.into_loan(), home, queued, exchange })
     }
 }
@@ -248,30 +244,57 @@ impl<'x> Iterator for Lending<'x> {
     fn next(&mut self) -> Option<Lent<'x>> {
         let left = self.rest.len();
         let descriptor = self.rest.next()?;
-        self.claim(descriptor, left - 1)
+        let Some(lent) = self.claim(descriptor) else {
+            self.exchange.reject(left - 1);
+            self.rest.take();
+            return None;
+        };
+        Some(lent)
     }
 
     /// With several packets between two looks at the end.
     #[inline]
     fn fold<B, F: FnMut(B, Lent<'x>) -> B>(mut self, init: B, mut each: F) -> B {
-        let mut folded = init;
-        while self.rest.has(ABREAST) {
-            for _ in 0..ABREAST {
-                // SAFETY: [within-slots]: there were as many, and nobody else takes any.
-                let descriptor = unsafe { self.rest.next_unchecked() };
-                let Some(lent) = self.claim(descriptor, self.rest.len()) else { return folded };
-                folded = each(folded, lent);
+        let cells = self.rest.take();
+        let mut unread = Unread { exchange: self.exchange, count: cells.len() };
+        let mut one = |folded, cell| {
+            unread.count -= 1;
+            match self.claim(Descriptor::load(cell)) {
+                Some(lent) => ControlFlow::Continue(each(folded, lent)),
+                None => {
+                    unread.exchange.reject(unread.count);
+                    ControlFlow::Break(folded)
+                }
             }
+        };
+        let (fours, last) = cells.as_chunks::<ABREAST>();
+        let folded = match fours.iter().flatten().try_fold(init, &mut one) {
+            ControlFlow::Continue(folded) => last.iter().try_fold(folded, one),
+            ended => ended,
+        };
+        // Without it: nothing is left to be lent.
+        mem::forget(unread);
+        match folded {
+            ControlFlow::Continue(folded) | ControlFlow::Break(folded) => folded,
         }
-        for lent in self {
-            folded = each(folded, lent);
-        }
-        folded
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         (0, Some(self.rest.len()))
+    }
+}
+
+/// What a loop has not read when it panics: it can be lent later.
+struct Unread<'x> {
+    exchange: &'x Exchange<'x>,
+    count: usize,
+}
+
+impl Drop for Unread<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        self.exchange.left.set(self.count);
     }
 }
 

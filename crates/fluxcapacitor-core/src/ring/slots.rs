@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
+use std::slice;
 
 use super::slot::Slot;
 
@@ -59,19 +60,28 @@ impl<'r, T: Slot> Slots<'r, T> {
     }
 }
 
-/// Slots to read. Unlike [`slice::Iter`](std::slice::Iter) it counts, up to 0, so that who leaves a loop early does not
-/// need to know where it was, and the loop needs no comparison.
+/// Slots to read. Unlike [`slice::Iter`](std::slice::Iter) it counts, up to 0, so that a loop moves one number, and needs
+/// no comparison.
 pub(super) struct Rest<'r, T: Slot> {
-    next: NonNull<T::Cell>,
-    /// Less than 0 by as many as are left.
+    /// One behind the last.
+    end: NonNull<T::Cell>,
+    /// Where the next one is, from there: less than 0 by as many bytes as are left.
     at: isize,
     of: PhantomData<&'r [T::Cell]>,
 }
 
 impl<'r, T: Slot> Rest<'r, T> {
+    /// The last `count` of `cells`.
+    ///
+    /// # Safety
+    /// There are as many.
     #[inline]
-    pub(super) fn new(cells: &'r [T::Cell]) -> Self {
-        Self { next: NonNull::from(cells).cast(), at: -(cells.len() as isize), of: PhantomData }
+    pub(super) unsafe fn last(cells: &'r [T::Cell], count: usize) -> Self {
+        debug_assert!(count <= cells.len(), "[within-slots]");
+        let first = NonNull::from(cells).cast::<T::Cell>();
+        // SAFETY: [within-slots]: one behind them.
+        let end = unsafe { first.add(cells.len()) };
+        Self { end, at: -((count * size_of::<T::Cell>()) as isize), of: PhantomData }
     }
 
     /// Reads the next one, once.
@@ -81,40 +91,26 @@ impl<'r, T: Slot> Rest<'r, T> {
             return None;
         }
         // SAFETY: [within-slots]: there is one left.
-        Some(unsafe { self.next_unchecked() })
+        let value = T::load(unsafe { self.end.byte_offset(self.at).as_ref() });
+        self.at += size_of::<T::Cell>() as isize;
+        Some(value)
     }
 
-    /// Reads the next one, once.
-    ///
-    /// # Safety
-    /// There is one.
+    /// All that are left, which are none then.
     #[inline]
-    pub(super) unsafe fn next_unchecked(&mut self) -> T {
-        debug_assert!(self.at < 0, "[within-slots]");
-        self.at += 1;
-        // SAFETY: [within-slots]: the caller says that there was one left.
-        let value = T::load(unsafe { self.next.as_ref() });
-        // SAFETY: as above.
-        self.next = unsafe { self.next.add(1) };
-        value
-    }
-
-    /// Whether so many are left.
-    #[inline]
-    pub(super) const fn has(&self, count: usize) -> bool {
-        self.at <= -(count as isize)
+    pub(super) fn take(&mut self) -> &'r [T::Cell] {
+        let len = self.len();
+        // SAFETY: [within-slots]: as many are left.
+        let left = unsafe { slice::from_raw_parts(self.end.sub(len).as_ptr(), len) };
+        self.at = 0;
+        left
     }
 
     /// How many are left.
     #[inline]
     pub(super) const fn len(&self) -> usize {
-        self.at.unsigned_abs()
-    }
-
-    /// Skips what is left.
-    #[inline]
-    pub(super) fn skip(&mut self) {
-        self.at = 0;
+        // Less than a slice has bytes.
+        self.at.wrapping_neg() as usize / size_of::<T::Cell>()
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::panic::resume_unwind;
+use std::slice;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 use fluxcapacitor_core::{Error, Result};
 
+use super::worker::run;
 use super::{FluxEngine, PacketBatch, StopHandle, WorkerInfo, cpu};
 use crate::stats::{Stats, StatsReader};
 
@@ -34,14 +36,14 @@ where
         let (make, stop) = (Arc::clone(&make), handle.stop.clone());
         let info = worker.info(cpu);
         let name = format!("flux-{}", info.queue);
-        let run = move || {
+        let thread = move || {
             if let Some(cpu) = cpu {
                 cpu::pin_to(cpu)?;
             }
             let mut callback = make(&info);
-            worker.run(&options, &stop, &mut callback)
+            run(slice::from_mut(&mut worker), &options, &stop, &mut callback)
         };
-        let started = Builder::new().name(name).spawn(run);
+        let started = Builder::new().name(name).spawn(thread);
         handle.threads.push(started.map_err(|source| Error::sys("clone(thread)", source))?);
     }
     Ok(handle)

@@ -53,21 +53,20 @@ pub(super) fn lend(
         if let Some(feed) = feed {
             feed.see_batch(exchange);
         }
-        let tally = &Tally::default();
-        let account = Account { exchange, counters, tally };
+        let turn = Turn { exchange, place, tally: Tally::default() };
+        let account = Account { exchange, counters, tally: &turn.tally };
         let on_panic = OnPanic(account);
-        decide(PacketBatch::new(&Turn { exchange, place, tally }), callback);
+        decide(PacketBatch::new(&turn), callback);
         // Without it: what it has is in memory.
         mem::forget(on_panic);
         account.finish(others)
     };
     let tx = &mut own.half.tx;
-    let lent = if whole {
+    if whole {
         rx.exchange_whole(fill, tx, others, batch, decide)
     } else {
         rx.exchange(fill, tx, others, batch, decide)
-    };
-    Ok(lent?.unwrap_or_default())
+    }
 }
 
 /// The callback, in a function of its own: its loop over packets has all registers for itself.

@@ -13,7 +13,7 @@ use crate::stats::{Counter, Counters};
 pub(crate) struct Turn<'t> {
     pub(super) exchange: &'t Exchange<'t>,
     pub(super) place: &'t Place,
-    pub(super) tally: &'t Tally,
+    pub(super) tally: Tally,
 }
 
 /// What is counted of a batch.

@@ -170,16 +170,6 @@ impl Worker {
         Ok(packets)
     }
 
-    /// Turns until it is stopped.
-    pub(super) fn run(
-        &mut self,
-        options: &Options,
-        stop: &StopHandle,
-        callback: &mut impl FnMut(PacketBatch<'_>),
-    ) -> Result<()> {
-        run_all(slice::from_mut(self), options, stop, callback)
-    }
-
     /// An empty turn, where the kernel polls the queues from our system calls.
     fn busy_poll(&mut self) -> Result<()> {
         self.inlets.iter_mut().try_for_each(|inlet| unless_down(inlet.half.busy_poll()))
@@ -219,8 +209,20 @@ fn settle(
 }
 
 /// A turn of each worker, on this thread; says how many packets there were.
+#[inline]
+pub(super) fn turn(
+    workers: &mut [Worker],
+    options: &Options,
+    callback: &mut impl FnMut(PacketBatch<'_>),
+) -> Result<usize> {
+    match workers {
+        [worker] => worker.turn(options, callback),
+        workers => turn_all(workers, options, &mut |batch| callback(batch)),
+    }
+}
+
 #[inline(never)]
-pub(super) fn turn_all(
+fn turn_all(
     workers: &mut [Worker],
     options: &Options,
     callback: &mut impl FnMut(PacketBatch<'_>),
@@ -233,7 +235,7 @@ pub(super) fn turn_all(
 }
 
 /// Turns of all workers, on this thread, until they are stopped.
-pub(super) fn run_all(
+pub(super) fn run(
     workers: &mut [Worker],
     options: &Options,
     stop: &StopHandle,
@@ -241,10 +243,7 @@ pub(super) fn run_all(
 ) -> Result<()> {
     let mut pace = Pace::new(options.poller);
     while !stop.is_stopped() {
-        let mut packets = 0;
-        for worker in &mut *workers {
-            packets += worker.turn(options, callback)?;
-        }
+        let packets = turn(workers, options, callback)?;
         if packets == 0 {
             workers.iter_mut().try_for_each(Worker::busy_poll)?;
         }

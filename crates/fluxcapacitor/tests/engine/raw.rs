@@ -46,7 +46,7 @@ fn what_raw_mode_has_left_aside_is_posted_by_the_engine() {
         exchange.lend().for_each(drop);
         exchange.recycled()
     });
-    assert_eq!(aside.unwrap(), Some(8), "there was no slot for them");
+    assert_eq!(aside.unwrap(), 8, "there was no slot for them");
     let mut engine = FluxEngine::new(raw);
     let umem = engine.umems().next().unwrap().clone();
     assert_eq!(receive(&mut engine, &world, &nic), (160, 0));

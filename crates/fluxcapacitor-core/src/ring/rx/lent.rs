@@ -10,7 +10,7 @@ use crate::ring::{Exchange, FillRing, Outbox, RingCorrupt, TxRing, WholePackets}
 impl RxRing {
     /// Lends up to `max` packets to `decide`, which does so for each, and may look at `others` meanwhile: they go into
     /// `tx`, by which they go back where they came from, or into one of `others`; those that nothing is decided on go back
-    /// to `fill`. None if nothing was received.
+    /// to `fill`. Says what `decide` does, which is not asked if nothing was received.
     ///
     /// It is for packets of one segment; [`RxRing::exchange_whole`] lends others, too. Lends fewer where one of the rings
     /// ends in memory, or few have room. Where there is none, frames go aside: see [`FillRing::give_aside`] and
@@ -20,14 +20,14 @@ impl RxRing {
     /// [`Error::Ring`] if a ring is corrupt; [`Error::Invalid`] if `fill` or `tx` is not of the same lane, and
     /// [`Error::Foreign`] if one of `others` is of another UMEM.
     #[inline(always)]
-    pub fn exchange<T>(
+    pub fn exchange<T: Default>(
         &mut self,
         fill: &mut FillRing,
         tx: &mut TxRing,
         others: &mut [Option<Outbox<'_>>],
         max: u32,
         decide: impl FnOnce(&Exchange<'_>, &[Option<Outbox<'_>>]) -> T,
-    ) -> Result<Option<T>> {
+    ) -> Result<T> {
         let count = self.ring.ready()?.min(max);
         self.exchange_of(false, (fill, tx, others), count, decide)
     }
@@ -40,14 +40,14 @@ impl RxRing {
     ///
     /// # Errors
     /// As [`RxRing::exchange`].
-    pub fn exchange_whole<T>(
+    pub fn exchange_whole<T: Default>(
         &mut self,
         fill: &mut FillRing,
         tx: &mut TxRing,
         others: &mut [Option<Outbox<'_>>],
         max: u32,
         decide: impl FnOnce(&Exchange<'_>, &[Option<Outbox<'_>>]) -> T,
-    ) -> Result<Option<T>> {
+    ) -> Result<T> {
         let count = self.expect_whole(max)?;
         self.exchange_of(true, (fill, tx, others), count, decide)
     }
@@ -84,15 +84,15 @@ impl RxRing {
 
     /// An exchange of the first `count` descriptors, or of the first that were gathered, `whole`.
     #[inline(always)]
-    fn exchange_of<T>(
+    fn exchange_of<T: Default>(
         &mut self,
         whole: bool,
         (fill, tx, others): (&mut FillRing, &mut TxRing, &mut [Option<Outbox<'_>>]),
         count: u32,
         decide: impl FnOnce(&Exchange<'_>, &[Option<Outbox<'_>>]) -> T,
-    ) -> Result<Option<T>> {
+    ) -> Result<T> {
         if count == 0 {
-            return Ok(None);
+            return Ok(T::default());
         }
         self.check(fill)?;
         if !tx.is_of(&self.lane) {
@@ -107,7 +107,7 @@ impl RxRing {
         let (back, own) = (fill.room_for(count)?, tx.cursor().room(count)?);
         // A packet of several segments needs all of its slots. Else: where nothing is sent, the tx ring stays where it is,
         // and batches must not be short for ever.
-        let (back_least, own_least) = if whole { (count, count) } else { (1, count / 2) };
+        let (back_least, own_least) = if whole { (count, count) } else { (0, count / 2) };
         // Made where it stays: it is large.
         let exchange = Exchange::new(
             (umem, self.received),
@@ -117,6 +117,6 @@ impl RxRing {
             (&mut self.ring, whole.then_some(&mut self.gathered)),
             &mut self.rejected,
         );
-        Ok(Some(decide(&exchange, others)))
+        Ok(decide(&exchange, others))
     }
 }
