@@ -73,7 +73,7 @@ impl Queue {
         kernel.completion.publish();
         while completion.recycle(fill, BATCH)? > 0 {}
         fill.publish();
-        Ok(packets.unwrap_or_default())
+        Ok(packets)
     }
 }
 

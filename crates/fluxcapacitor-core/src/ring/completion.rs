@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::consumer::{Released, Taken};
+use super::consumer::Taken;
+use super::run::abreast;
 use super::transfer::{Step, transfer};
 use super::{ConsumerRing, Descriptor, FillRing, RingCorrupt, Slot, TxRing};
 use crate::error::{Error, Result};
@@ -124,20 +125,21 @@ impl CompletionRing {
         let count = self.ring.ready()?.min(max);
         let (umem, sent, rejected) = (self.lane.umem().frames(), self.sent, &mut self.rejected);
         let (cells, mut released) = self.ring.run(count);
-        let mut cells = cells.iter();
-        let mut next = |released: &mut Released<'_, u64>| {
-            let claim = umem.claim(u64::load(cells.next()?), 0, sent);
+        let mut next = |cell| {
+            let claim = umem.claim(u64::load(cell), 0, sent);
             released.count += 1;
             *rejected += u64::from(claim.is_none());
             claim
         };
         // Ends behind what is rejected: a loop that went on there would be longer for every frame.
-        let Some(first) = next(&mut released) else { return Ok(0) };
+        let Some((first, rest)) = cells.split_first() else { return Ok(0) };
+        let Some(first) = next(first) else { return Ok(0) };
         let (mut pile, mut done) = (shared.pile(home, first.into_index(), umem.count()), 1);
-        while let Some(claim) = next(&mut released) {
-            pile.put(claim.into_index());
+        let _ended = abreast(rest).try_for_each(|cell| {
+            pile.put(next(cell)?.into_index());
             done += 1;
-        }
+            Some(())
+        });
         Ok(done)
     }
 

@@ -15,13 +15,13 @@ mod peek;
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::{fmt, mem};
+use std::{fmt, mem, ptr};
 
 use super::consumer::Release;
 use super::gathered::{Gathered, Whole};
 use super::outbox::{Outbox, TxSlots};
+use super::run::abreast;
 use super::slots::Rest;
-use super::transfer::ABREAST;
 use super::way::Way;
 use super::{ConsumerRing, Descriptor, Slot};
 use crate::umem::{
@@ -256,22 +256,18 @@ impl<'x> Iterator for Lending<'x> {
     #[inline]
     fn fold<B, F: FnMut(B, Lent<'x>) -> B>(mut self, init: B, mut each: F) -> B {
         let cells = self.rest.take();
-        let mut unread = Unread { exchange: self.exchange, count: cells.len() };
-        let mut one = |folded, cell| {
-            unread.count -= 1;
+        let mut unread = Unread { exchange: self.exchange, cells, last: None };
+        let one = |folded, cell| {
+            unread.last = Some(cell);
             match self.claim(Descriptor::load(cell)) {
                 Some(lent) => ControlFlow::Continue(each(folded, lent)),
                 None => {
-                    unread.exchange.reject(unread.count);
+                    unread.exchange.reject(unread.count());
                     ControlFlow::Break(folded)
                 }
             }
         };
-        let (fours, last) = cells.as_chunks::<ABREAST>();
-        let folded = match fours.iter().flatten().try_fold(init, &mut one) {
-            ControlFlow::Continue(folded) => last.iter().try_fold(folded, one),
-            ended => ended,
-        };
+        let folded = abreast(cells).try_fold(init, one);
         // Without it: nothing is left to be lent.
         mem::forget(unread);
         match folded {
@@ -285,16 +281,28 @@ impl<'x> Iterator for Lending<'x> {
     }
 }
 
-/// What a loop has not read when it panics: it can be lent later.
+/// What a loop has not read when it panics: it can be lent later. The loop counts nothing, but remembers where it is.
 struct Unread<'x> {
     exchange: &'x Exchange<'x>,
-    count: usize,
+    /// All that it goes over.
+    cells: &'x [<Descriptor as Slot>::Cell],
+    /// The last that it has read.
+    last: Option<&'x <Descriptor as Slot>::Cell>,
+}
+
+impl Unread<'_> {
+    #[cold]
+    fn count(&self) -> usize {
+        let Some(last) = self.last else { return self.cells.len() };
+        let end = self.cells.as_ptr_range().end.addr();
+        (end - ptr::from_ref(last).addr()) / size_of_val(last) - 1
+    }
 }
 
 impl Drop for Unread<'_> {
     #[cold]
     fn drop(&mut self) {
-        self.exchange.left.set(self.count);
+        self.exchange.left.set(self.count());
     }
 }
 

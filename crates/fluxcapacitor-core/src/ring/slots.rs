@@ -2,7 +2,7 @@
 //!
 //! # Safety
 //! Owns `[within-slots]`: the pointers of [`Slots`] and [`Rest`] lie in, or one behind, one slice of slots that lives
-//! for 'r: `first` not behind `next`, and as many slots behind `next` as is said beside it.
+//! for 'r: `first` not behind `next`, and as many bytes of slots before `end` as `at` says.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -91,7 +91,9 @@ impl<'r, T: Slot> Rest<'r, T> {
             return None;
         }
         // SAFETY: [within-slots]: there is one left.
-        let value = T::load(unsafe { self.end.byte_offset(self.at).as_ref() });
+        let next = unsafe { self.end.byte_offset(self.at) };
+        // SAFETY: as above.
+        let value = T::load(unsafe { next.as_ref() });
         self.at += size_of::<T::Cell>() as isize;
         Some(value)
     }
@@ -101,9 +103,10 @@ impl<'r, T: Slot> Rest<'r, T> {
     pub(super) fn take(&mut self) -> &'r [T::Cell] {
         let len = self.len();
         // SAFETY: [within-slots]: as many are left.
-        let left = unsafe { slice::from_raw_parts(self.end.sub(len).as_ptr(), len) };
+        let next = unsafe { self.end.sub(len) };
         self.at = 0;
-        left
+        // SAFETY: as above, and they live for 'r.
+        unsafe { slice::from_raw_parts(next.as_ptr(), len) }
     }
 
     /// How many are left.

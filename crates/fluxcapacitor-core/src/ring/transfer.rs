@@ -5,10 +5,8 @@
 use std::iter::zip;
 use std::ops::ControlFlow;
 
+use super::run::ABREAST;
 use super::{ConsumerRing, ProducerRing, RingCorrupt, Slot};
-
-/// How many values are moved before the loop looks whether it is at an end: the loop is a sixth of what a value takes.
-pub(super) const ABREAST: usize = 4;
 
 /// What becomes of a value on its way.
 #[derive(Debug)]

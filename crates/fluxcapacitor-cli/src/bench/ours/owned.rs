@@ -24,11 +24,14 @@ pub fn drive(raw: FluxRaw, case: Case, packet: &[u8], stop: &AtomicBool) -> Resu
     let (rx, tx) = system::split(raw);
     let mut halves = Halves { rx, tx, wait: case.wait };
     let mut batch = Batch::new(case.batch as usize);
+    if case.scenario == Scenario::Txonly {
+        halves.write_all(packet)?;
+    }
     while !stop.load(Relaxed) {
         for _ in 0..TURNS_PER_LOOK {
             let moved = match case.scenario {
                 Scenario::Rxdrop => halves.drop(&mut batch)?,
-                Scenario::Txonly => halves.send(&mut batch, packet)?,
+                Scenario::Txonly => halves.send(&mut batch, packet.len())?,
                 Scenario::L2fwd | Scenario::PingPong => halves.forward(&mut batch)?,
             };
             if moved == 0 && halves.rest(case.scenario)? {
@@ -47,6 +50,10 @@ pub fn drive(raw: FluxRaw, case: Case, packet: &[u8], stop: &AtomicBool) -> Resu
     halves.drain()
 }
 
+fn too_long(len: usize) -> Error {
+    Error::invalid("packet size", len, "it must fit a frame")
+}
+
 impl Halves {
     fn drop(&mut self, batch: &mut Batch) -> Result<usize> {
         let moved = self.rx.recv(batch)?;
@@ -59,13 +66,18 @@ impl Halves {
         Ok(moved)
     }
 
-    fn send(&mut self, batch: &mut Batch, bytes: &[u8]) -> Result<usize> {
-        let before = batch.len();
-        let fresh = self.tx.allocate_batch(batch, bytes.len());
-        fresh.map_err(|_| Error::invalid("packet size", bytes.len(), "it must fit a frame"))?;
-        for packet in batch.iter_mut().skip(before) {
-            packet.data_mut().copy_from_slice(bytes);
+    /// Writes a packet into all frames that there are to send: what is allocated later has these bytes.
+    fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut all = Vec::new();
+        while let Some(mut packet) = self.tx.allocate() {
+            packet.write(bytes).map_err(|_| too_long(bytes.len()))?;
+            all.push(packet);
         }
+        Ok(())
+    }
+
+    fn send(&mut self, batch: &mut Batch, len: usize) -> Result<usize> {
+        self.tx.allocate_batch(batch, len).map_err(|_| too_long(len))?;
         // What the ring has no room for stays in the batch, and goes with the next.
         let moved = self.tx.send_batch(batch).map_err(|_| Error::Foreign)?;
         self.tx.flush()?;
