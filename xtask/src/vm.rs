@@ -49,6 +49,13 @@ const SHORT: [&str; 16] = [
     "NAPI_DEFERRAL",
 ];
 
+/// How many packets the cases that count them send on veth: that is for the cards, and the machine that guests run on
+/// has veth, too.
+const PACKETS_ON_VETH: u32 = 100_000;
+
+/// How many guests run for each processor: one with igb waits for links two thirds of its time.
+const JOBS_PER_PROCESSOR: usize = 2;
+
 /// How many cases send as many packets as they are told to, and how slowly they may.
 const COUNTING: u32 = 3;
 const PACKETS_A_SECOND_MIN: u32 = 1000;
@@ -71,7 +78,7 @@ pub struct Options {
     #[arg(long, conflicts_with = "case")]
     short: bool,
 
-    /// How many guests run at a time; without it, one for each processor
+    /// How many guests run at a time; without it, two for each processor
     #[arg(long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
 
@@ -87,8 +94,8 @@ pub struct Options {
 /// A guest that is to be booted.
 #[derive(Debug)]
 struct Guest {
-    /// Which it is of all.
-    number: usize,
+    /// Where its report stands: by its kernel, as they were named, and its card.
+    place: (usize, usize),
     /// No other's.
     name: String,
     kernel: Kernel,
@@ -114,7 +121,7 @@ pub fn run(options: &Options) -> Result<()> {
         joined(fetching)?;
         Ok::<_, Error>(reports?.into_iter().flatten().collect::<Vec<_>>())
     })?;
-    reports.sort_by_key(|(number, _)| *number);
+    reports.sort_by_key(|(place, _)| *place);
     let reports: Vec<_> = reports.into_iter().map(|(_, report)| report).collect();
     if let Some(path) = &options.table {
         table::write(&reports, path)?;
@@ -153,15 +160,17 @@ impl Options {
 
     /// How many guests run at a time.
     fn jobs(&self) -> usize {
-        self.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get)
+        let processors = || thread::available_parallelism().map_or(1, NonZero::get);
+        self.jobs.map_or_else(|| JOBS_PER_PROCESSOR * processors(), NonZero::get)
     }
 
-    /// Fetches what guests boot, one after the other, while those before run.
+    /// Fetches what guests boot, one after the other, while those before run. The last kernel first: the newer ones have
+    /// the guests that take longest.
     fn fetch(&self, releases: Vec<Release>, home: &Home, ready: Sender<Guest>) -> Result<()> {
         let mut names = Vec::new();
-        for release in releases {
+        for (number, release) in releases.into_iter().enumerate().rev() {
             let mut run = Vec::new();
-            for nic in self.nics() {
+            for (card, nic) in self.nics().into_iter().enumerate() {
                 let kernel = Kernel::fetch(&release, nic.flavour(), home)?;
                 let name = format!("{}-{nic}", kernel.version);
                 if names.contains(&name) {
@@ -175,7 +184,7 @@ impl Options {
                 }
                 run.push(backends);
                 ready.send(Guest {
-                    number: names.len(),
+                    place: (number, card),
                     name: name.clone(),
                     kernel,
                     nic,
@@ -193,12 +202,12 @@ impl Options {
         guests: &Mutex<Receiver<Guest>>,
         programs: &Programs,
         home: &Home,
-    ) -> Result<Vec<(usize, Report)>> {
+    ) -> Result<Vec<((usize, usize), Report)>> {
         let mut reports = Vec::new();
         loop {
             let next = guests.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(guest) = next else { return Ok(reports) };
-            reports.push((guest.number, self.one(&guest, programs, home)?));
+            reports.push((guest.place, self.one(&guest, programs, home)?));
         }
     }
 
@@ -235,7 +244,8 @@ impl Options {
             if !case.is_empty() {
                 conformance.push_str(&format!(" --case {case}"));
             }
-            if let Some(packets) = self.packets {
+            let usual = (backends == nic::VETH).then_some(PACKETS_ON_VETH);
+            if let Some(packets) = self.packets.or(usual) {
                 conformance.push_str(&format!(" --packets {packets}"));
             }
             plan.push(conformance);

@@ -6,6 +6,9 @@ use clap::ValueEnum;
 
 use super::kernel::{Flavour, Kernel};
 
+/// What every kernel has.
+pub const VETH: &[&str] = &["veth-native", "veth-generic"];
+
 /// A model of a network card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Nic {
@@ -50,7 +53,7 @@ impl Nic {
             Self::VirtioPlain => &[],
             Self::Virtio if kernel.has_zero_copy() => &["qemu-virtio"],
             Self::Igb if kernel.has_zero_copy() => &["qemu-igb"],
-            Self::Virtio | Self::Igb => &["veth-native", "veth-generic"],
+            Self::Virtio | Self::Igb => VETH,
         }
     }
 }
