@@ -125,10 +125,23 @@ impl Bench<'_> {
     /// [`Stop::Failed`] if there are not so many.
     #[track_caller]
     pub fn receive(&self, raw: &mut FluxRaw, count: usize) -> Outcome<Vec<Vec<u8>>> {
-        let packets = self.receive_until(raw, count, SOON)?;
-        if packets.len() != count {
+        let packets = self.receive_some(raw, count)?;
+        if packets.len() > count {
+            return Err(Stop::failed(format!("{} of {count} received", packets.len())));
+        }
+        Ok(packets)
+    }
+
+    /// The same, or more: where others are still on their way.
+    ///
+    /// # Errors
+    /// [`Stop::Failed`] if there are fewer.
+    #[track_caller]
+    pub fn receive_some(&self, raw: &mut FluxRaw, least: usize) -> Outcome<Vec<Vec<u8>>> {
+        let packets = self.receive_until(raw, least, SOON)?;
+        if packets.len() < least {
             let (found, statistics) = (packets.len(), raw.statistics()?);
-            return Err(Stop::failed(format!("{found} of {count} received; {statistics:?}")));
+            return Err(Stop::failed(format!("{found} of {least} received; {statistics:?}")));
         }
         Ok(packets)
     }

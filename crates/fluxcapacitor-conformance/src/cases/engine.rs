@@ -286,11 +286,11 @@ pub(super) fn kicks(bench: &Bench<'_>) -> Outcome {
         }
         assert_eq!(total(&engine)?.kicks, idle.kicks, "for nothing");
         // No more at a time than the peer's queues hold.
-        let back = bench.receive(&mut peer, count.min(WINDOW as u32) as usize)?;
+        let back = bench.receive_some(&mut peer, count.min(WINDOW as u32) as usize)?;
         assert!(!back.is_empty());
         while peer.rx.occupancy() > 0 {
             let ready = peer.rx.occupancy() as usize;
-            bench.receive(&mut peer, ready)?;
+            bench.receive_some(&mut peer, ready)?;
         }
     }
     Ok(())
