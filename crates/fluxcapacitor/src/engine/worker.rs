@@ -221,6 +221,7 @@ pub(super) fn turn(
     }
 }
 
+/// The same for several.
 #[inline(never)]
 fn turn_all(
     workers: &mut [Worker],

@@ -10,7 +10,7 @@ use crate::ring::{Exchange, FillRing, Outbox, RingCorrupt, TxRing, WholePackets}
 impl RxRing {
     /// Lends up to `max` packets to `decide`, which does so for each, and may look at `others` meanwhile: they go into
     /// `tx`, by which they go back where they came from, or into one of `others`; those that nothing is decided on go back
-    /// to `fill`. Says what `decide` does, which is not asked if nothing was received.
+    /// to `fill`. Says what `decide` says, or its default if nothing was received.
     ///
     /// It is for packets of one segment; [`RxRing::exchange_whole`] lends others, too. Lends fewer where one of the rings
     /// ends in memory, or few have room. Where there is none, frames go aside: see [`FillRing::give_aside`] and
