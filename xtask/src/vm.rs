@@ -54,7 +54,7 @@ const SHORT: [&str; 16] = [
 const PACKETS_ON_VETH: u32 = 100_000;
 
 /// How many guests run for each processor: one with igb waits for links two thirds of its time.
-const JOBS_PER_PROCESSOR: usize = 2;
+const JOBS_PER_PROCESSOR: usize = 3;
 
 /// How many cases send as many packets as they are told to, and how slowly they may.
 const COUNTING: u32 = 3;
@@ -78,7 +78,7 @@ pub struct Options {
     #[arg(long, conflicts_with = "case")]
     short: bool,
 
-    /// How many guests run at a time; without it, two for each processor
+    /// How many guests run at a time; without it, three for each processor
     #[arg(long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
 

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -74,10 +75,20 @@ pub fn check() -> Result<()> {
     }
 }
 
-/// How often a guest is booted at most until its clock is right.
+/// How a boot has ended.
+enum Boot {
+    Ended(Ended),
+    /// It says nothing of the guest, for this reason.
+    Void(&'static str),
+}
+
+/// How often a guest is booted at most until that says something of it.
 const BOOTS_MAX: u32 = 3;
 
-/// Boots a guest, passes its console on, and waits for its end. A guest whose clock is wrong boots again.
+/// What a program ends by that has found a mistake of its own.
+const SIGABRT: i32 = 6;
+
+/// Boots a guest, passes its console on, and waits for its end.
 pub fn boot(
     kernel: &Kernel,
     nic: Nic,
@@ -85,26 +96,24 @@ pub fn boot(
     into: &Path,
     time_max_s: u32,
 ) -> Result<Ended> {
-    for left in (0..BOOTS_MAX).rev() {
-        if let Some(ended) = boot_once(kernel, nic, initramfs, into, (time_max_s, left > 0))? {
-            return Ok(ended);
+    let mut why = "";
+    for _ in 0..BOOTS_MAX {
+        match boot_once(kernel, nic, initramfs, into, time_max_s)? {
+            Boot::Ended(ended) => return Ok(ended),
+            Boot::Void(reason) => why = reason,
         }
-        eprintln!(
-            "xtask: this machine was too busy for {} with {nic} to set its clock: it boots again",
-            kernel.version
-        );
+        eprintln!("xtask: {} with {nic} boots again: {why}", kernel.version);
     }
-    bail!("{} with {nic} cannot set its clock", kernel.version)
+    bail!("{} with {nic} was booted {BOOTS_MAX} times: {why}", kernel.version)
 }
 
-/// The same; none if its clock is wrong and that `matters`.
 fn boot_once(
     kernel: &Kernel,
     nic: Nic,
     initramfs: &Path,
     into: &Path,
-    (time_max_s, matters): (u32, bool),
-) -> Result<Option<Ended>> {
+    time_max_s: u32,
+) -> Result<Boot> {
     let report = into.join(REPORT);
     let mut log = File::create(into.join("console.log"))?;
     let mut qemu = command(kernel, nic, initramfs, into, time_max_s);
@@ -121,11 +130,11 @@ fn boot_once(
         let text = text.trim_end();
         writeln!(log, "{text}")?;
         println!("{release} {nic}: {text}");
-        if matters && is_clock_wrong(text) {
+        if is_clock_wrong(text) {
             // `timeout` passes it on.
             workspace::run(Command::new("kill").arg(child.id().to_string()))?;
             child.wait()?;
-            return Ok(None);
+            return Ok(Boot::Void("this machine was too busy for it to set its clock"));
         }
         if is_trouble(text) {
             trouble.push(text.to_owned());
@@ -133,11 +142,15 @@ fn boot_once(
         line.clear();
     }
     let status = child.wait()?;
+    // `timeout` ends as it has, or says so.
+    if status.signal() == Some(SIGABRT) || status.code() == Some(128 + SIGABRT) {
+        return Ok(Boot::Void("QEMU has ended by an assertion of its own, as it says above"));
+    }
     // That of `timeout`, when it had to kill.
     let hung = status.code() == Some(137) || status.code().is_none();
     ensure!(hung || status.success(), "{status} of QEMU, which says why above");
     fs::metadata(&report).context("QEMU has left no report")?;
-    Ok(Some(Ended { report, trouble, hung }))
+    Ok(Boot::Ended(Ended { report, trouble, hung }))
 }
 
 fn command(kernel: &Kernel, nic: Nic, initramfs: &Path, into: &Path, time_max_s: u32) -> Command {
