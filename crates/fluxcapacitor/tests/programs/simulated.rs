@@ -1,12 +1,27 @@
 //! Every program on the simulator, as a user runs it; and what it says to a wrong call.
 
 use std::process::{Command, Output};
+use std::thread;
+use std::time::Duration;
 
 use crate::program::program;
 
+/// Runs it to its end. Wine says now and then that it cannot start a program, while others start, too.
+fn output(command: &mut Command) -> Output {
+    const ERROR_INTERNAL_ERROR: i32 = 1359;
+    for _ in 0..10 {
+        match command.output() {
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(ERROR_INTERNAL_ERROR) => {
+                thread::sleep(Duration::from_millis(100));
+            }
+            ended => return ended.unwrap(),
+        }
+    }
+    panic!("{command:?} does not start")
+}
+
 fn run(example: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } =
-        Command::new(program(example)).args(arguments).output().unwrap();
+    let Output { status, stdout, stderr } = output(Command::new(program(example)).args(arguments));
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
 }
