@@ -49,8 +49,8 @@ const SHORT: [&str; 16] = [
     "NAPI_DEFERRAL",
 ];
 
-/// How many packets the cases that count them send on veth: that is for the cards, and the machine that guests run on
-/// has veth, too.
+/// How many packets the cases that count them send on veth. Their own number, up to a million, is for the
+/// cards: a guest takes half a minute for it, and veth is also where the suite runs without a guest.
 const PACKETS_ON_VETH: u32 = 100_000;
 
 /// How many guests run for each processor: one with igb waits for links two thirds of its time.

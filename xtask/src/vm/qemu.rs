@@ -102,11 +102,12 @@ pub fn boot(
             Boot::Ended(ended) => return Ok(ended),
             Boot::Void(reason) => why = reason,
         }
-        eprintln!("xtask: {} with {nic} boots again: {why}", kernel.version);
+        eprintln!("xtask: {} with {nic} has to boot again: {why}", kernel.version);
     }
     bail!("{} with {nic} was booted {BOOTS_MAX} times: {why}", kernel.version)
 }
 
+/// The same, whether that says something of the guest or not.
 fn boot_once(
     kernel: &Kernel,
     nic: Nic,
